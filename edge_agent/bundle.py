@@ -1,0 +1,169 @@
+"""The model bundle: the one contract between the converter and the agent. This reader owns its format.
+
+A bundle is a directory, or a zip of one, that holds exactly
+
+    model.tflite    int8 weights, uint8 in (batch, size, size, 3) RGB, uint8 out (batch, classes)
+    manifest.json   what `Manifest` says, with the sha256 of the other files
+    golden.npz      `inputs` (n, size, size, 3) uint8 and `outputs` (n, classes) uint8: what the model must answer
+
+Nothing of a model file is parsed before its sha256 has been found right: a model file is a program.
+"""
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge_agent.shelf import BundleError
+
+MODEL_FILE, MANIFEST_FILE, GOLDEN_FILE = "model.tflite", "manifest.json", "golden.npz"
+FILE_BYTES_MAX = 256 * 2**20
+"""A file of a bundle that claims to be larger is refused unread: no device could use it."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputSpec(_Strict):
+    """What the network takes: squares of `size_px` in `colour` order, as uint8 of `scale` and `zero_point`."""
+
+    size_px: int = Field(ge=1, le=2048)
+    colour: Literal["RGB"]
+    scale: float
+    zero_point: int
+
+
+class OutputSpec(_Strict):
+    """How an output byte becomes a probability: (byte - zero_point) * scale."""
+
+    scale: float = Field(gt=0)
+    zero_point: int
+
+
+class Calibration(_Strict):
+    """The photographs that set the ranges of the int8 model: how many, and the sha256 of their pixels in order."""
+
+    count: int = Field(ge=1)
+    sha256: str
+
+
+class Metrics(_Strict):
+    """Accuracy (0..1) of float and int8 on the same `count` photographs, through this agent's preprocessing."""
+
+    count: int = Field(ge=1)
+    float_top1: float = Field(ge=0, le=1)
+    int8_top1: float = Field(ge=0, le=1)
+    agreement: float = Field(ge=0, le=1)
+    float_recall: dict[str, float]
+    int8_recall: dict[str, float]
+
+
+class Manifest(_Strict):
+    """What a bundle says of itself. Unknown keys are refused: a newer format is another `schema`."""
+
+    schema_: Literal["shelfwatch.bundle/1"] = Field(alias="schema")
+    id: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    labels: tuple[str, ...] = Field(min_length=2)
+    input: InputSpec
+    output: OutputSpec
+    quantization: Literal["int8"]
+    recipe: dict[str, Any]
+    calibration: Calibration
+    metrics: Metrics
+    delegates: tuple[str, ...]
+    versions: dict[str, str]
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A bundle whose hashes hold. `golden_inputs` is (n, size, size, 3) and `golden_outputs` (n, classes), uint8."""
+
+    manifest: Manifest
+    model: bytes
+    model_sha256: str
+    golden_inputs: NDArray[np.uint8]
+    golden_outputs: NDArray[np.uint8]
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal sha256 of `content`."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read(path: Path) -> Bundle:
+    """Read a bundle and check every hash, shape and label count in it. No model is loaded yet.
+
+    Raises:
+        BundleError: A file is missing, altered, too large or not what the format says.
+    """
+    content = _content(path)
+    for name in (MANIFEST_FILE, MODEL_FILE, GOLDEN_FILE):
+        if name not in content:
+            raise BundleError(f"bundle {path}: {name} is missing. Copy the whole bundle again, or convert anew.")
+    manifest = _manifest(path, content[MANIFEST_FILE])
+    for name in (MODEL_FILE, GOLDEN_FILE):
+        if manifest.files.get(name) != (seen := sha256(content[name])):
+            raise BundleError(
+                f"bundle {path}: {name} has sha256 {seen[:12]}…, the manifest says {manifest.files.get(name, 'nothing')[:12]}…:"
+                " the file was altered or damaged. Copy the bundle again, or convert anew."
+            )
+    inputs, outputs = _golden(path, content[GOLDEN_FILE], manifest)
+    return Bundle(manifest, content[MODEL_FILE], manifest.files[MODEL_FILE], inputs, outputs)
+
+
+def _content(path: Path) -> dict[str, bytes]:
+    """The files of a bundle by name."""
+    try:
+        if path.is_dir():
+            files = [file for file in path.iterdir() if file.is_file()]
+            for file in files:
+                _check_size(path, file.name, file.stat().st_size)
+            return {file.name: file.read_bytes() for file in files}
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            for entry in entries:
+                _check_size(path, entry.filename, entry.file_size)
+            return {Path(entry.filename).name: archive.read(entry) for entry in entries}
+    except FileNotFoundError:
+        raise BundleError(f"there is no bundle at {path}. Give the directory that shelf-convert wrote.") from None
+    except (OSError, zipfile.BadZipFile) as error:
+        raise BundleError(f"bundle {path} cannot be read ({error}). Copy it again, or convert anew.") from error
+
+
+def _check_size(path: Path, name: str, size_bytes: int) -> None:
+    if size_bytes > FILE_BYTES_MAX:
+        raise BundleError(f"bundle {path}: {name} has {size_bytes} bytes, more than {FILE_BYTES_MAX}: not a bundle.")
+
+
+def _manifest(path: Path, content: bytes) -> Manifest:
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise BundleError(
+            f"bundle {path}: {MANIFEST_FILE} is not one that this agent knows: {where}: {first['msg']}."
+            " Convert the model with the shelf-convert of this version."
+        ) from None
+
+
+def _golden(path: Path, content: bytes, manifest: Manifest) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            inputs, outputs = arrays["inputs"], arrays["outputs"]
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise BundleError(f"bundle {path}: {GOLDEN_FILE} cannot be read ({error}). Convert anew.") from error
+    size, classes = manifest.input.size_px, len(manifest.labels)
+    if inputs.dtype != np.uint8 or inputs.ndim != 4 or inputs.shape[1:] != (size, size, 3) or len(inputs) == 0:
+        raise BundleError(f"bundle {path}: golden inputs are {inputs.dtype} {inputs.shape}, not (n, {size}, {size}, 3).")
+    if outputs.dtype != np.uint8 or outputs.shape != (len(inputs), classes):
+        raise BundleError(f"bundle {path}: golden outputs are {outputs.shape}, not ({len(inputs)}, {classes}).")
+    return inputs, outputs
