@@ -1,0 +1,231 @@
+"""Photographs on disk → a listing with labels, split for training; and one photograph → pixels. No TensorFlow here.
+
+Three layouts are understood: a folder with `train/`, `validation/` and `test/`, each with one folder per class; one
+folder per class, split by a seed; and a list file with `path, label` on each line. Everything is checked for sense when
+it is listed, and nothing is decoded until `read`.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))  # a decompression bomb ends as an error, not a crash
+
+import cv2  # the limit above must be in place before OpenCV is loaded
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.regions import whole
+from edge_agent.shelf import DataError, InputError, nearest
+from trainer.listing import Listed, list_folder, list_lines
+
+Pixels = NDArray[np.uint8]
+Part = Literal["all", "train", "validation", "test"]
+
+SPLIT_FRACTION = 0.15
+"""Share of each class that is held out for validation, and again for the test."""
+TRAIN_NAMES = ("train", "training")
+VALIDATION_NAMES = ("validation", "val", "valid")
+TEST_NAMES = ("test", "testing")
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photograph of one thing: where it lies, and the index of its label in the list of labels."""
+
+    path: Path
+    label_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Photographs by the use that is made of them. `labels[photo.label_index]` is the name of what a photo shows."""
+
+    labels: tuple[str, ...]
+    train: tuple[Photo, ...]
+    validation: tuple[Photo, ...]
+    test: tuple[Photo, ...]
+
+
+def load(path: Path, *, validation: Path | None = None, seed: int) -> Splits:
+    """List the photographs of a data set, and say which are for training, for validation and for the test.
+
+    Args:
+        path: A folder with splits, a folder of class folders, or a list file.
+        validation: A list file or a folder of class folders with the held-out photographs; everything else trains.
+        seed: Decides which photographs are held out where the data set does not say so.
+
+    Raises:
+        InputError: A folder or list is not there.
+        DataError: There is no photograph, only one class, or a label that training does not know.
+    """
+    parts = _parts(path)
+    listed = parts["train"]
+    labels = listed.labels
+    if len(labels) < 2:
+        shown = f'only the class "{labels[0]}"' if labels else "no photographs"
+        raise DataError(f"{path}: {shown}; a network needs at least two classes to tell apart. Add a folder per class.")
+    train = _indexed(listed, labels)
+    test = _indexed(parts["test"], labels) if "test" in parts else ()
+    if validation is not None:
+        held_out = _indexed(_listed(validation), labels)
+    elif "validation" in parts:
+        held_out = _indexed(parts["validation"], labels)
+    elif "test" in parts:
+        train, held_out, more = split(train, seed=seed)
+        train += more
+    else:
+        train, held_out, test = split(train, seed=seed)
+    if not held_out:
+        raise DataError(
+            f"{path}: no photograph is left to validate on. Give each class three or more, or use --validation."
+        )
+    _refuse_overlap(train, held_out, where=validation or path)
+    return Splits(labels, train, held_out, test)
+
+
+def gather(path: Path, *, labels: Sequence[str], part: Part | None = None, seed: int) -> tuple[Photo, ...]:
+    """List the photographs that a trained network is to be judged on.
+
+    Args:
+        path: As in `load`.
+        labels: What the network tells apart, in the order of its outputs.
+        part: Which part; by default the test part of a folder with splits (else its validation part), and all of
+            anything else.
+        seed: The seed of the training, so that `part` means the same photographs.
+
+    Raises:
+        InputError: A folder or list is not there.
+        DataError: There is no such part, or a label that the network does not know.
+    """
+    parts = _parts(path)
+    if len(parts) == 1:  # no splits on disk
+        photos = _indexed(parts["train"], labels)
+        if part in (None, "all"):
+            return photos
+        return dict(zip(("train", "validation", "test"), split(photos, seed=seed), strict=True))[part]
+    if part == "all":
+        return tuple(photo for listed in parts.values() for photo in _indexed(listed, labels))
+    chosen = part or ("test" if "test" in parts else "validation")
+    if chosen not in parts:
+        raise DataError(f"{path} has no {chosen} folder; it has {', '.join(sorted(parts))}. Choose one with --split.")
+    return _indexed(parts[chosen], labels)
+
+
+def split(photos: Sequence[Photo], *, seed: int) -> tuple[tuple[Photo, ...], tuple[Photo, ...], tuple[Photo, ...]]:
+    """Share photographs out to training, validation and test, class by class, 70/15/15.
+
+    A class of two gives one to validation, a class of three or more at least one to each. The same photographs and
+    seed always give the same answer, whatever other classes there are.
+    """
+    by_class: dict[int, list[Photo]] = {}
+    for photo in photos:
+        by_class.setdefault(photo.label_index, []).append(photo)
+    train: list[Photo] = []
+    validation: list[Photo] = []
+    test: list[Photo] = []
+    for label_index in sorted(by_class):
+        members = by_class[label_index]
+        order = np.random.default_rng([seed, label_index]).permutation(len(members))
+        shuffled = [members[i] for i in order]
+        share = max(1, round(SPLIT_FRACTION * len(members)))
+        held = share if len(members) >= 2 else 0
+        kept = share if len(members) >= 3 else 0
+        validation += shuffled[:held]
+        test += shuffled[held : held + kept]
+        train += shuffled[held + kept :]
+    return tuple(train), tuple(validation), tuple(test)
+
+
+def decode(path: Path) -> Pixels:
+    """Decode a photograph, upright by its EXIF note.
+
+    Returns:
+        (height, width, 3) uint8 BGR.
+
+    Raises:
+        InputError: The file is not there or cannot be opened.
+        DataError: The file is not a picture, is cut short, or is too large.
+    """
+    try:
+        encoded = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror}). Mend the list or bring the file.") from error
+    # libjpeg fills what is missing with grey, so a cut-off JPEG is told by its missing end marker
+    cut_short = encoded.startswith(b"\xff\xd8") and encoded.rfind(b"\xff\xd9") < len(encoded) // 2
+    try:
+        image = None if cut_short or not encoded else cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise DataError(f"{path}: OpenCV refuses it ({error.err}). Remove it or make it smaller.") from error
+    if image is None:
+        reason = "the JPEG is cut short" if cut_short else f"{len(encoded)} bytes that are no picture"
+        raise DataError(f"{path}: {reason}. Remove it or take it again.")
+    return image.astype(np.uint8, copy=False)
+
+
+def read(photo: Photo, size_px: int) -> Pixels:
+    """A photograph as the network sees it, made by the same function as on the device.
+
+    Returns:
+        (size, size, 3) uint8 RGB.
+
+    Raises:
+        InputError: The file is not there or cannot be opened.
+        DataError: The photograph is corrupt.
+    """
+    return whole(decode(photo.path), size_px=size_px)
+
+
+def fingerprint(photos: Iterable[Photo], labels: Sequence[str]) -> str:
+    """A SHA-256 (hex) over the labels and the bytes of the photographs, in any order and wherever they lie."""
+    lines = []
+    for photo in photos:
+        content = hashlib.sha256(photo.path.read_bytes()).hexdigest()
+        lines.append(f"{labels[photo.label_index]}\t{content}")
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def _parts(path: Path) -> dict[Part, Listed]:
+    """What is on disk: training, and validation and test where they are folders of their own."""
+    if not path.is_dir():
+        return {"train": _listed(path)}
+    folders: dict[Part, Path] = {}
+    names: dict[Part, tuple[str, ...]] = {"train": TRAIN_NAMES, "validation": VALIDATION_NAMES, "test": TEST_NAMES}
+    for part, candidates in names.items():
+        if found := [path / name for name in candidates if (path / name).is_dir()]:
+            folders[part] = found[0]
+    if "train" in folders and len(folders) > 1:
+        return {part: list_folder(folder) for part, folder in folders.items()}
+    return {"train": list_folder(folders.get("train", path))}
+
+
+def _listed(path: Path) -> Listed:
+    if path.is_dir():
+        return list_folder(path)
+    if path.is_file():
+        return list_lines(path)
+    raise InputError(f"{path}: there is no such folder or list file. Check the path.")
+
+
+def _indexed(listed: Listed, labels: Sequence[str]) -> tuple[Photo, ...]:
+    """Photographs with their place in `labels`."""
+    index = {label: i for i, label in enumerate(labels)}
+    if strangers := [label for label in listed.labels if label not in index]:
+        hints = "; ".join(f'"{label}" ({nearest(label, labels)})' for label in strangers[:5])
+        raise DataError(
+            f"{listed.source}: {len(strangers)} of its labels are not among those that were trained: {hints}. "
+            "Rename them, or train on them."
+        )
+    return tuple(Photo(path, index[label]) for path, label in listed.photos)
+
+
+def _refuse_overlap(train: Sequence[Photo], held_out: Sequence[Photo], *, where: Path) -> None:
+    """A photograph that was trained on proves nothing."""
+    if shared := {photo.path for photo in train} & {photo.path for photo in held_out}:
+        raise DataError(
+            f"{where}: {len(shared)} held-out photographs are trained on as well, such as {min(shared)}. "
+            "Take them out of one of the two."
+        )
