@@ -78,6 +78,22 @@ def plan(quads: Sequence[Quad], *, frame_wh: tuple[int, int], size_px: int) -> R
     )
 
 
+def grid_quads(corners: Quad, *, rows: int, columns: int) -> list[Quad]:
+    """The slots of a grid, row by row, evenly spaced on the shelf as seen through the perspective of its corners."""
+    unit = np.asarray(WHOLE_FRAME, dtype=np.float32)
+    homography = cv2.getPerspectiveTransform(unit, np.asarray(corners, dtype=np.float32))
+    across, down = np.meshgrid(np.linspace(0, 1, columns + 1), np.linspace(0, 1, rows + 1))
+    knots = cv2.perspectiveTransform(np.stack([across, down], axis=-1).reshape(-1, 1, 2), homography)
+    at = knots.reshape(rows + 1, columns + 1, 2).clip(0, 1)
+
+    def point(row: int, column: int) -> tuple[float, float]:
+        return float(at[row, column, 0]), float(at[row, column, 1])
+
+    return [
+        (point(r, c), point(r, c + 1), point(r + 1, c + 1), point(r + 1, c)) for r in range(rows) for c in range(columns)
+    ]
+
+
 def _shrink(corners_px: NDArray[np.float64], size_px: int) -> int:
     """The whole factor by which every slot can be shrunk and still be at least `size_px` along its shorter side."""
     sides = np.linalg.norm(corners_px - np.roll(corners_px, 1, axis=1), axis=2)

@@ -1,0 +1,303 @@
+"""`agent.toml` → validated settings. Every problem is reported at once, with the nearest name and what to do."""
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from edge_agent.capture import STREAM_SCHEMES, is_device, is_stream
+from edge_agent.counting import Rules
+from edge_agent.regions import grid_quads
+from edge_agent.shelf import SPECIAL_LABELS, ConfigError, Quad, Shelf, Slot, nearest
+from edge_agent.validation import validate
+
+Id = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Corner = tuple[Share, Share]
+Corners = tuple[Corner, Corner, Corner, Corner]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BrokerSection(_Section):
+    """`[broker]`: where counts and alerts go."""
+
+    host: str = Field("127.0.0.1", description="Name or address of the MQTT broker.")
+    port: int = Field(1883, ge=1, le=65535, description="Its port.")
+    username: str | None = Field(None, description="User name, where the broker asks for one.")
+    password_file: Path | None = Field(
+        None, description="File that holds the password; `$CREDENTIALS_DIRECTORY` is understood."
+    )
+    protocol: Literal["auto", "5", "3.1.1"] = Field(
+        "auto", description="MQTT version; `auto` tries 5 first, then 3.1.1."
+    )
+
+
+class ModelSection(_Section):
+    """`[model]`: the bundle that shelf-convert wrote."""
+
+    bundle: Path = Field(description="Directory or zip of the model bundle.")
+    runtime: Literal["auto", "litert", "tflite-runtime"] = Field(
+        "auto", description="TFLite runtime; `auto` takes LiteRT where it is installed."
+    )
+    threads: int = Field(2, ge=1, le=64, description="Processor threads for one batch of crops.")
+
+
+class CountingSection(_Section):
+    """`[counting]`: when a look is believed."""
+
+    min_confidence: Share = Field(0.6, description="Probability below which a slot is unread rather than counted.")
+    window_s: float = Field(0.5, gt=0, le=60, description="Seconds of looks that vote on a slot.")
+    agree: Annotated[float, Field(gt=0.5, le=1)] = Field(0.8, description="Share of these looks that must agree.")
+    unknown_after_s: float = Field(
+        30, gt=0, description="Seconds without a vote after which a slot is unknown (it never becomes 0)."
+    )
+    moving_fraction: Share = Field(0.03, description="Share of a slot that must change for it to count as moving.")
+    dark_below: float = Field(12, ge=0, le=255, description="Mean grey level below which a slot is too dark to read.")
+
+
+class AlertsSection(_Section):
+    """`[alerts]`: when a person is told."""
+
+    hold_s: float = Field(5, ge=0, description="Seconds that a level must last before it is an alert.")
+    low_fraction: Share = Field(
+        0.34, description="Share of the planned facings at or below which stock is low, where `low_at` says nothing."
+    )
+
+
+class OutboxSection(_Section):
+    """`[outbox]`: where events wait for the broker."""
+
+    path: Path = Field(Path("/var/lib/shelfwatch/outbox.db"), description="SQLite file; its folder must exist.")
+    max_mb: int = Field(64, ge=1, description="Megabytes that may wait; beyond it the oldest are dropped and reported.")
+
+
+class CameraSection(_Section):
+    """`[[cameras]]`: one per camera."""
+
+    id: Id = Field(description="Name in topics: a-z, 0-9, _ and -.")
+    source: str = Field(
+        min_length=1, description="`/dev/v4l/by-id/…`, a number, `rtsp://…`, `http://…`, or the path of a video file."
+    )
+    fps: float = Field(5, gt=0, le=60, description="Looks per second.")
+
+    @field_validator("source")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        scheme = value.split("://", 1)[0] if "://" in value else None
+        if scheme is not None and scheme not in STREAM_SCHEMES:
+            raise ValueError(f'scheme "{scheme}" is not one of {", ".join(STREAM_SCHEMES)}')
+        return value
+
+
+class SlotSection(_Section):
+    """`[[shelves.slots]]`: one facing, drawn by hand."""
+
+    id: Id = Field(description="Name in events.")
+    product: str | None = Field(None, description="What the planogram puts here: a label of the model.")
+    corners: Corners = Field(
+        description="Top left, top right, bottom right, bottom left, each [x, y] in 0..1 of the frame."
+    )
+
+    @field_validator("corners")
+    @classmethod
+    def _convex(cls, value: Corners) -> Corners:
+        return _checked_quad(value)
+
+
+class GridSection(_Section):
+    """`[shelves.grid]`: a rectangle (seen in perspective) of rows × columns of slots."""
+
+    corners: Corners = Field(description="The whole grid's corners, in the order of a slot's.")
+    rows: int = Field(1, ge=1, le=50, description="Rows of slots.")
+    columns: int = Field(ge=1, le=200, description="Slots in a row.")
+    products: str | list[str] | None = Field(
+        None, description="One product for all slots, or one for each, row by row from the left."
+    )
+
+    @field_validator("corners")
+    @classmethod
+    def _convex(cls, value: Corners) -> Corners:
+        return _checked_quad(value)
+
+    @model_validator(mode="after")
+    def _one_product_each(self) -> Self:
+        if isinstance(self.products, list) and len(self.products) != self.rows * self.columns:
+            raise ValueError(
+                f"products names {len(self.products)} products for {self.rows} × {self.columns} slots;"
+                f" name {self.rows * self.columns}, or a single one"
+            )
+        return self
+
+
+class ShelfSection(_Section):
+    """`[[shelves]]`: a row of slots that is counted and published as one."""
+
+    id: Id = Field(description="Name in topics.")
+    camera: str = Field(description="The id of the camera that sees it.")
+    low_at: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, description="Count at or below which a product is low, by product."
+    )
+    slots: list[SlotSection] = Field(default_factory=list, description="Slots drawn one by one.")
+    grid: GridSection | None = Field(None, description="Slots as rows × columns.")
+
+
+class Settings(_Section):
+    """The whole of `agent.toml`."""
+
+    site: Id = Field(description="The store's name in topics.")
+    device: Id = Field(description="This device's name in topics.")
+    heartbeat_s: float = Field(60, gt=0, description="Seconds between states that say the same, and health messages.")
+    model: ModelSection
+    broker: BrokerSection = Field(default_factory=BrokerSection)
+    counting: CountingSection = Field(default_factory=CountingSection)
+    alerts: AlertsSection = Field(default_factory=AlertsSection)
+    outbox: OutboxSection = Field(default_factory=OutboxSection)
+    cameras: list[CameraSection] = Field(min_length=1)
+    shelves: list[ShelfSection] = Field(min_length=1)
+
+    @property
+    def rules(self) -> Rules:
+        """The counting rules."""
+        return Rules(**self.counting.model_dump(), low_fraction=self.alerts.low_fraction)
+
+    def shelves_of(self, camera: str) -> tuple[Shelf, ...]:
+        """The shelves that a camera sees, with their slots laid out."""
+        return tuple(_shelf(section) for section in self.shelves if section.camera == camera)
+
+
+def load(path: Path, *, labels: Sequence[str] | None = None) -> Settings:
+    """Read and validate a configuration file.
+
+    Args:
+        path: The TOML file. Relative paths in it are relative to its folder.
+        labels: The model's labels, so that products are checked too; see `bundle_path`.
+
+    Raises:
+        ConfigError: It cannot be used; the error holds every problem.
+    """
+    raw = read_toml(path)
+    settings, problems = validate(Settings, raw)
+    problems += _across(raw, labels)
+    if problems or settings is None:
+        raise ConfigError(f"{path} has {len(problems)} problem{'s' if len(problems) != 1 else ''}:", problems)
+    return _anchored(settings, path.resolve().parent)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a configuration file without validating it.
+
+    Raises:
+        ConfigError: It is not there, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no configuration at {path}. Copy deploy/agent.example.toml there and adapt it."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} is not a configuration that can be read: {error}. Mend it there.") from error
+
+
+def bundle_path(path: Path) -> Path | None:
+    """Where a configuration file says that the bundle is, even if other parts of it are wrong; None where it doesn't."""
+    model = read_toml(path).get("model")
+    named = model.get("bundle") if isinstance(model, dict) else None
+    return path.resolve().parent / named if isinstance(named, str) else None
+
+
+def _across(raw: dict[str, Any], labels: Sequence[str] | None) -> list[str]:
+    """Problems between parts that may be right by themselves; what has another shape than it should is left out here."""
+    cameras, shelves = _tables(raw, "cameras"), _tables(raw, "shelves")
+    problems = [*_twice("cameras", cameras), *_twice("shelves", shelves)]
+    known = {str(camera.get("id")) for camera in cameras}
+    for shelf in shelves:
+        place = f'shelf "{shelf.get("id", "without id")}": '
+        slots, grid = _tables(shelf, "slots"), shelf.get("grid")
+        if (camera := shelf.get("camera")) is not None and str(camera) not in known:
+            problems.append(f'{place}there is no camera "{camera}"; {nearest(str(camera), known)}. Correct the name.')
+        if not slots and grid is None:
+            problems.append(f"{place}it has no slots. Add [[shelves.slots]] or a [shelves.grid].")
+        problems += [place + words for words in _twice("slots", slots)]
+        if labels is not None:
+            named = [(f'slot "{slot.get("id")}"', slot.get("product")) for slot in slots]
+            if isinstance(grid, dict):
+                products = grid.get("products")
+                named += [("the grid", sku) for sku in (products if isinstance(products, list) else [products])]
+            if isinstance(low_at := shelf.get("low_at"), dict):
+                named += [("low_at", sku) for sku in low_at]
+            problems += [place + words for words in _unknown_products(named, labels)]
+    return problems
+
+
+def _tables(raw: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The tables of an array of tables, as far as they are there."""
+    found = raw.get(key)
+    return [table for table in found if isinstance(table, dict)] if isinstance(found, list) else []
+
+
+def _twice(kind: str, tables: Iterable[dict[str, Any]]) -> list[str]:
+    ids = Counter(str(table["id"]) for table in tables if "id" in table)
+    return [f'two {kind} have the id "{twice}". Rename one.' for twice, times in ids.items() if times > 1]
+
+
+def _unknown_products(named: Iterable[tuple[str, Any]], labels: Sequence[str]) -> list[str]:
+    products = [label for label in labels if label not in SPECIAL_LABELS]
+    unknown = {(who, sku): None for who, sku in named if isinstance(sku, str) and sku not in products}
+    return [
+        f'{who} names product "{sku}", which the model doesn\'t know; {nearest(sku, products)}.'
+        " Correct the name, or retrain with it."
+        for who, sku in unknown
+    ]
+
+
+def _shelf(section: ShelfSection) -> Shelf:
+    """A shelf with its grid laid out."""
+    slots = [Slot(slot.id, slot.corners, slot.product) for slot in section.slots]
+    if section.grid is not None:
+        slots += _grid_slots(section.grid)
+    return Shelf(section.id, section.camera, tuple(slots), tuple(section.low_at.items()))
+
+
+def _grid_slots(grid: GridSection) -> list[Slot]:
+    """Slots of a grid, named `r1c1`, `r1c2`, …, evenly spaced on the shelf, not in the picture."""
+    quads = grid_quads(grid.corners, rows=grid.rows, columns=grid.columns)
+    products: list[str | None] = (
+        list(grid.products) if isinstance(grid.products, list) else [grid.products] * len(quads)
+    )
+    return [
+        Slot(f"r{place // grid.columns + 1}c{place % grid.columns + 1}", quad, product)
+        for place, (quad, product) in enumerate(zip(quads, products, strict=True))
+    ]
+
+
+def _checked_quad(corners: Quad) -> Quad:
+    """Refuse corners that cross, are out of order or enclose nothing."""
+    turns = []
+    for place in range(4):
+        (ax, ay), (bx, by), (cx, cy) = (corners[(place + step) % 4] for step in range(3))
+        turns.append((bx - ax) * (cy - by) - (by - ay) * (cx - bx))
+    if not all(turn > 1e-9 for turn in turns):
+        raise ValueError(
+            "the corners cross, turn inward or enclose nothing; give top left, top right, bottom right, bottom left"
+        )
+    return corners
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Relative paths are relative to the configuration file."""
+    model = settings.model.model_copy(update={"bundle": folder / settings.model.bundle})
+    outbox = settings.outbox.model_copy(update={"path": folder / settings.outbox.path})
+    cameras = [
+        camera
+        if is_stream(camera.source) or is_device(camera.source)
+        else camera.model_copy(update={"source": str(folder / camera.source)})
+        for camera in settings.cameras
+    ]
+    return settings.model_copy(update={"model": model, "outbox": outbox, "cameras": cameras})

@@ -1,0 +1,220 @@
+"""Scores → observations → voted counts. Unknown is not empty.
+
+A slot is read by a k-of-n vote: of all looks of the last `window_s` seconds, the share `agree` must be clear and say the
+same. A shelf takes on a new reading only in a frame in which every slot is clear and voted: while a shopper is in the
+way of any of its slots it holds what it had, so that a half-seen change is never published. A slot that could not be
+voted for `unknown_after_s` becomes unknown, and then no longer holds up the others.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.shelf import EMPTY, OCCLUDED, Count, Item, Observation, Quality, Shelf, Slot, StockStatus, Unread
+
+LOOKS_MIN = 3
+"""Fewer looks than this are never a vote, however long they are apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When a look is clear, when looks are a vote, and when stock is low.
+
+    `min_confidence`, `agree`, `moving_fraction` and `low_fraction` are shares, 0..1; `dark_below` is in grey levels.
+    """
+
+    min_confidence: float = 0.6
+    window_s: float = 0.5
+    agree: float = 0.8
+    unknown_after_s: float = 30.0
+    moving_fraction: float = 0.03
+    dark_below: float = 12.0
+    low_fraction: float = 0.34
+
+
+@dataclass(frozen=True, slots=True)
+class SlotState:
+    """The looks of the vote window, oldest first, and when the slot was last voted (None: never yet)."""
+
+    looks: tuple[tuple[float, Observation], ...] = ()
+    first_s: float | None = None
+    voted_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfState:
+    """What is known of a shelf: the state of each slot, and the count in force (None: not one yet)."""
+
+    slots: tuple[SlotState, ...]
+    count: Count | None = None
+
+
+def start(shelf: Shelf) -> ShelfState:
+    """A shelf of which nothing has been seen."""
+    return ShelfState(slots=(SlotState(),) * len(shelf.slots))
+
+
+def observe(
+    slots: Sequence[Slot],
+    labels: Sequence[str],
+    scores: NDArray[np.float32],
+    *,
+    moved: NDArray[np.bool_],
+    brightness: NDArray[np.float32],
+    rules: Rules,
+) -> tuple[Observation, ...]:
+    """What one frame says of each slot.
+
+    Args:
+        slots: The slots, in the order of the rows of the arrays.
+        labels: The network's classes, in the order of the columns of `scores`.
+        scores: (n, classes) float32, 0..1.
+        moved: (n,) bool: something in the slot is not where it was a moment ago.
+        brightness: (n,) float32, mean grey level, 0..255.
+        rules: When a look is clear.
+    """
+    winners = scores.argmax(axis=1).tolist()
+    confidences = scores.max(axis=1).tolist()
+    return tuple(
+        _look(slot, labels[winner], confidence, is_moving, grey, rules)
+        for slot, winner, confidence, is_moving, grey in zip(
+            slots, winners, confidences, moved.tolist(), brightness.tolist(), strict=True
+        )
+    )
+
+
+def _look(slot: Slot, label: str, confidence: float, moving: bool, grey: float, rules: Rules) -> Observation:  # noqa: FBT001
+    unread: Unread | None = None
+    if grey < rules.dark_below:
+        unread = "dark"
+    elif moving:
+        unread = "moving"
+    elif label == OCCLUDED:
+        unread = "occluded"
+    elif confidence < rules.min_confidence:
+        unread = "unsure"
+    return Observation(slot.id, label, confidence, unread)
+
+
+def nothing_seen(slots: Sequence[Slot]) -> tuple[Observation, ...]:
+    """What is observed while the camera gives no picture: every slot is unread, none is empty."""
+    return tuple(Observation(slot.id, None, 0.0, "stale") for slot in slots)
+
+
+def count(
+    shelf: Shelf, state: ShelfState, observations: Sequence[Observation], *, clock_s: float, rules: Rules
+) -> tuple[ShelfState, Count | None]:
+    """Take one frame's observations of a shelf into its count.
+
+    Args:
+        shelf: The shelf.
+        state: From `start` or the frame before.
+        observations: One for each slot, in the shelf's order.
+        clock_s: The frame's time on the clock that never jumps.
+        rules: When looks are a vote.
+
+    Returns:
+        The new state, and the count in force: None until the shelf has been read, or has been unread for long enough
+        to be called unknown. The count is the same object as before where nothing has changed.
+    """
+    slots = tuple(
+        _watch(slot, look, clock_s, rules) for slot, look in zip(state.slots, observations, strict=True)
+    )
+    gone = tuple(_is_unknown(slot, clock_s, rules) for slot in slots)
+    steady = all(is_gone or slot.voted_s == clock_s for slot, is_gone in zip(slots, gone, strict=True))
+    if not steady:
+        return replace(state, slots=slots), state.count
+    reading = tuple(
+        None if is_gone else look.label for look, is_gone in zip(observations, gone, strict=True)
+    )
+    if state.count is not None and reading == state.count.reading:
+        return replace(state, slots=slots), state.count
+    fresh = _tally(shelf, reading, observations, clock_s=clock_s, rules=rules)
+    return replace(state, slots=slots, count=fresh), fresh
+
+
+def _watch(slot: SlotState, look: Observation, clock_s: float, rules: Rules) -> SlotState:
+    """Add a look, drop those that the window has left behind, and note whether this look carries the vote."""
+    looks = (*slot.looks, (clock_s, look))
+    begin = clock_s - rules.window_s
+    while len(looks) > 1 and looks[1][0] <= begin:  # the first look stays: it shows that the window is covered
+        looks = looks[1:]
+    first_s = slot.first_s if slot.first_s is not None else clock_s
+    covered = len(looks) >= LOOKS_MIN and looks[0][0] <= begin + 1e-6
+    alike = sum(1 for _, seen in looks if seen.unread is None and seen.label == look.label)
+    voted = covered and look.unread is None and alike >= ceil(rules.agree * len(looks) - 1e-9)
+    return SlotState(looks, first_s, clock_s if voted else slot.voted_s)
+
+
+def _is_unknown(slot: SlotState, clock_s: float, rules: Rules) -> bool:
+    """Whether a slot has gone without a vote for too long."""
+    since_s = slot.voted_s if slot.voted_s is not None else slot.first_s
+    return since_s is not None and clock_s - since_s >= rules.unknown_after_s
+
+
+def _tally(
+    shelf: Shelf,
+    reading: tuple[str | None, ...],
+    observations: Sequence[Observation],
+    *,
+    clock_s: float,
+    rules: Rules,
+) -> Count:
+    """The count of a reading."""
+    expected = shelf.expected
+    seen = Counter(label for label in reading if label not in (None, EMPTY))
+    open_to_any = any(
+        label is None and slot.product is None for label, slot in zip(reading, shelf.slots, strict=True)
+    )
+    in_doubt = {slot.product for label, slot in zip(reading, shelf.slots, strict=True) if label is None}
+    low_at = dict(shelf.low_at)
+    items = []
+    for sku in [*expected, *sorted(str(label) for label in seen if label not in expected)]:
+        known = not (open_to_any or sku in in_doubt)
+        planned = expected.get(sku, 0)
+        limit = low_at.get(sku, int(rules.low_fraction * planned))
+        shares = [look.confidence for label, look in zip(reading, observations, strict=True) if label == sku]
+        items.append(
+            Item(
+                sku=sku,
+                count=seen[sku] if known else None,
+                at_least=seen[sku],
+                expected=planned,
+                status=_status(seen[sku], planned, limit) if known else "unknown",
+                confidence=round(sum(shares) / len(shares), 3) if shares else None,
+            )
+        )
+    quality, reason = _quality(reading, observations)
+    return Count(shelf.id, shelf.camera, quality, reason, tuple(items), reading, clock_s)
+
+
+def _status(facings: int, planned: int, low_at: int) -> StockStatus:
+    if planned == 0 or facings > low_at:
+        return "ok" if facings or planned == 0 else "out"
+    return "low" if facings else "out"
+
+
+_WORDS: dict[Unread, tuple[Quality, str]] = {
+    "occluded": ("occluded", "something stands in front"),
+    "moving": ("occluded", "something keeps moving in front"),
+    "dark": ("dark", "too dark to read"),
+    "unsure": ("unsure", "the model does not know what it sees"),
+    "stale": ("stale", "the camera gives no picture"),
+}
+
+
+def _quality(
+    reading: Sequence[str | None], observations: Sequence[Observation]
+) -> tuple[Quality, str | None]:
+    """The commonest cause among the slots that are unknown, in one word and in words for a person."""
+    causes = Counter(
+        look.unread or "unsure" for label, look in zip(reading, observations, strict=True) if label is None
+    )
+    if not causes:
+        return "good", None
+    quality, words = _WORDS[causes.most_common(1)[0][0]]
+    return quality, f"{words}: {causes.total()} of {len(reading)} slots"

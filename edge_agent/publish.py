@@ -1,0 +1,309 @@
+"""Messages → broker, in a thread of their own. Events leave the outbox when the broker acknowledges them.
+
+Two kinds of message: an event is a row of the outbox, sent in order, at most `IN_FLIGHT` unacknowledged; a retained
+message is a snapshot, of which only the newest of each topic is ever sent. While the broker is away both wait, and
+counting goes on. MQTT 5 where the broker speaks it, 3.1.1 where it knows no better.
+"""
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.messages import Topics, event_payload
+from edge_agent.shelf import BrokerError, CredentialsError, ShelfwatchError
+from edge_agent.spool import Row, Spool
+
+log = logging.getLogger(__name__)
+
+IN_FLIGHT = 20
+LATE_S = 30.0
+"""An event that is sent later than this after it happened is marked `historical`."""
+BACK_OFF_S = (1.0, 120.0)
+CONNECT_TIMEOUT_S = 10.0
+SESSION_EXPIRY_S = 3600
+WILL_DELAY_S = 30
+_UNSUPPORTED_VERSION, _BAD_CREDENTIALS, _NOT_AUTHORIZED = 132, 134, 135
+
+Protocol_ = Literal["auto", "5", "3.1.1"]
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the broker is, and who we are to it."""
+
+    host: str
+    port: int = 1883
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    protocol: Protocol_ = "auto"
+    client_id: str = "shelfwatch"
+    keepalive_s: int = 30
+
+
+class Publisher(Protocol):
+    """What the loop needs of the outside."""
+
+    def retain(self, topic: str, payload: Mapping[str, Any] | str) -> None:
+        """Make `payload` the newest of a retained topic."""
+
+    def wake(self) -> None:
+        """Say that the outbox has new rows."""
+
+
+@dataclass(slots=True)
+class RecordingPublisher:
+    """A fake that keeps what it is given, for tests and for replays without a broker."""
+
+    retained: list[tuple[str, Mapping[str, Any] | str]] = field(default_factory=list)
+
+    def retain(self, topic: str, payload: Mapping[str, Any] | str) -> None:
+        """Keep it."""
+        self.retained.append((topic, payload))
+
+    def wake(self) -> None:
+        """Nothing waits."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the publisher has done so far, for the health message and the demo's summary."""
+
+    connected: bool = False
+    connects: int = 0
+    acknowledged: int = 0
+    protocol: str = ""
+
+
+class MqttPublisher:
+    """The real publisher. `start`, then `retain` and `wake` from any thread, then `stop`."""
+
+    def __init__(self, broker: Broker, topics: Topics, spool: Spool) -> None:
+        """Prepare; nothing is connected before `start`."""
+        self._broker, self._topics, self._spool = broker, topics, spool
+        self.tally = Tally()
+        self.fatal: ShelfwatchError | None = None
+        self._lock = threading.Lock()
+        self._retained: dict[str, str] = {}
+        self._dirty: dict[str, None] = {}  # an ordered set
+        self._waiting: dict[int, int | None] = {}  # message id → seq of the event, None for a retained message
+        self._sent_seq = 0
+        self._stopping = threading.Event()
+        self._flush_until = 0.0
+        self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
+
+    def start(self) -> None:
+        """Connect, and go on trying, in the background."""
+        self.retain(self._topics.status, "online")
+        self._thread.start()
+
+    def retain(self, topic: str, payload: Mapping[str, Any] | str) -> None:
+        """Make `payload` the newest of a retained topic; it is sent as soon as the broker is there."""
+        text = payload if isinstance(payload, str) else json.dumps(payload, separators=(",", ":"))
+        with self._lock:
+            self._retained[topic] = text
+            self._dirty[topic] = None
+
+    def wake(self) -> None:
+        """The loop looks at the outbox several times a second by itself."""
+
+    def stop(self, *, flush_s: float = 3.0) -> None:
+        """Send what waits for at most `flush_s` seconds, publish `offline` and leave. Rows that remain stay stored."""
+        self._flush_until = time.monotonic() + flush_s
+        self._stopping.set()
+        self._thread.join(timeout=flush_s + CONNECT_TIMEOUT_S)
+
+    def _run(self) -> None:
+        """Connect, deliver until the connection ends, wait, and again."""
+        versions = {"auto": [paho.MQTTv5, paho.MQTTv311], "5": [paho.MQTTv5], "3.1.1": [paho.MQTTv311]}
+        choices = versions[self._broker.protocol]
+        pause_s = BACK_OFF_S[0]
+        while not self._stopping.is_set() and self.fatal is None:
+            outcome = self._session(choices[0])
+            if outcome == "served":
+                pause_s = BACK_OFF_S[0]
+            elif outcome == "version" and len(choices) > 1:
+                log.info("the broker does not speak MQTT 5; going on with 3.1.1")
+                choices = choices[1:]
+                continue
+            if self.fatal is None:
+                self._stopping.wait(random.uniform(0, pause_s))
+                pause_s = min(BACK_OFF_S[1], pause_s * 2)
+
+    def _session(self, version: Any) -> Literal["served", "version", "failed"]:
+        """One connection from CONNECT to its end."""
+        client = client_for(self._broker, version, will=self._topics.status)
+        answer: list[ReasonCode] = []
+        client.on_connect = lambda _c, _u, _f, code, _p: answer.append(code)
+        client.on_publish = self._on_publish
+        with self._lock:
+            self._dirty = dict.fromkeys(self._retained)
+            self._waiting, self._sent_seq = {}, 0
+        try:
+            client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s, **connect_options(version))
+        except (OSError, ValueError) as error:
+            log.warning("broker %s:%d is not there (%s)", self._broker.host, self._broker.port, error)
+            return "failed"
+        connected_at = time.monotonic()
+        while not answer and time.monotonic() - connected_at < CONNECT_TIMEOUT_S:
+            if client.loop(timeout=0.2) != paho.MQTT_ERR_SUCCESS and not answer:
+                return "version" if version == paho.MQTTv5 else "failed"  # some brokers just hang up on version 5
+        if not answer:
+            return "failed"
+        if answer[0].is_failure:
+            return self._refused(answer[0])
+        self.tally.connected, self.tally.protocol = True, "5" if version == paho.MQTTv5 else "3.1.1"
+        self.tally.connects += 1
+        log.info("connected to %s:%d, MQTT %s", self._broker.host, self._broker.port, self.tally.protocol)
+        try:
+            self._deliver_until_end(client)
+        finally:
+            self.tally.connected = False
+        return "served"
+
+    def _refused(self, code: ReasonCode) -> Literal["version", "failed"]:
+        """Tell apart what an operator must mend from what time may mend."""
+        if code.value == _UNSUPPORTED_VERSION:
+            return "version"
+        if code.value in (_BAD_CREDENTIALS, _NOT_AUTHORIZED):
+            self.fatal = refusal(self._broker, str(code))
+        log.error("broker %s:%d refuses: %s", self._broker.host, self._broker.port, code)
+        return "failed"
+
+    def _deliver_until_end(self, client: paho.Client) -> None:
+        while True:
+            try:
+                self._send(client)
+            except ShelfwatchError as error:
+                self.fatal = error
+            if self._stopping.is_set() and (
+                self.fatal is not None
+                or time.monotonic() > self._flush_until
+                or not (self._dirty or self._waiting or self._spool.depth())
+            ):
+                self._leave(client)
+                return
+            if client.loop(timeout=0.1) != paho.MQTT_ERR_SUCCESS:
+                log.warning("the connection to the broker is gone")
+                return
+
+    def _send(self, client: paho.Client) -> None:
+        """Hand over new snapshots, and rows of the outbox while fewer than `IN_FLIGHT` wait for their PUBACK."""
+        with self._lock:
+            fresh = [(topic, self._retained[topic]) for topic in self._dirty]
+            self._dirty = {}
+        for topic, text in fresh:
+            self._waiting[client.publish(topic, text, qos=1, retain=True).mid] = None
+        in_flight = sum(1 for seq in self._waiting.values() if seq is not None)
+        for row in self._spool.peek(IN_FLIGHT - in_flight, after_seq=self._sent_seq) if in_flight < IN_FLIGHT else []:
+            text = json.dumps(self._enveloped(row), separators=(",", ":"))
+            self._waiting[client.publish(row.topic, text, qos=1).mid] = row.seq
+            self._sent_seq = row.seq
+
+    def _enveloped(self, row: Row) -> dict[str, Any]:
+        happened = row.body.get("ts")
+        late = happened is not None and datetime.now(UTC) - datetime.fromisoformat(happened) > timedelta(seconds=LATE_S)
+        return event_payload(row.body, epoch=self._spool.epoch, seq=row.seq, historical=late)
+
+    def _on_publish(self, _client: Any, _userdata: Any, mid: int, code: ReasonCode, _properties: Any) -> None:
+        """A PUBACK: the row may go, unless the broker says that it did not take it."""
+        seq = self._waiting.pop(mid, None)
+        if code.is_failure:
+            log.error("the broker refuses message %d: %s", mid, code)
+            self.fatal = CredentialsError(
+                f"the broker does not take our messages ({code}). Allow this user to publish below {self._topics.root}/."
+            )
+            return
+        self.tally.acknowledged += 1
+        if seq is not None:
+            self._spool.ack([seq])
+
+    def _leave(self, client: paho.Client) -> None:
+        """Say `offline`, as the last will would, and close."""
+        info = client.publish(self._topics.status, "offline", qos=1, retain=True)
+        until = time.monotonic() + 1.0
+        while not info.is_published() and time.monotonic() < until:
+            if client.loop(timeout=0.1) != paho.MQTT_ERR_SUCCESS:
+                return
+        client.disconnect()
+        client.loop(timeout=0.1)
+
+
+def client_for(broker: Broker, version: Any, *, will: str | None = None) -> paho.Client:
+    """A paho client for a broker; with `will`, one whose death publishes `offline` there."""
+    session = {} if version == paho.MQTTv5 else {"clean_session": False}
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=broker.client_id, protocol=version, **session)
+    client.connect_timeout = CONNECT_TIMEOUT_S
+    if broker.username is not None:
+        client.username_pw_set(broker.username, broker.password)
+    if will is not None:
+        properties = None
+        if version == paho.MQTTv5:
+            properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+            properties.WillDelayInterval = WILL_DELAY_S
+        client.will_set(will, "offline", qos=1, retain=True, properties=properties)
+    return client
+
+
+def connect_options(version: Any) -> dict[str, Any]:
+    """What CONNECT carries beyond the basics: on MQTT 5 a session that outlives a short absence."""
+    if version != paho.MQTTv5:
+        return {}
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = SESSION_EXPIRY_S
+    return {"clean_start": False, "properties": properties}
+
+
+def refusal(broker: Broker, words: str) -> CredentialsError:
+    """The error of a broker that knows us and says no."""
+    who = f'user "{broker.username}"' if broker.username else "a client without a user name"
+    return CredentialsError(
+        f"broker {broker.host}:{broker.port} refuses {who} ({words})."
+        " Put the right username and password_file under [broker], or let the broker accept this device."
+    )
+
+
+def probe(broker: Broker) -> str:
+    """Connect once and leave, for `shelf-agent check`.
+
+    Returns:
+        The protocol version that the broker speaks.
+
+    Raises:
+        BrokerError: It is not there, or does not answer.
+        CredentialsError: It refuses who we are.
+    """
+    where = f"{broker.host}:{broker.port}"
+    for version, name in ((paho.MQTTv5, "5"), (paho.MQTTv311, "3.1.1")):
+        if broker.protocol not in ("auto", name):
+            continue
+        client = client_for(broker, version)
+        answer: list[ReasonCode] = []
+        client.on_connect = lambda _c, _u, _f, code, _p, answer=answer: answer.append(code)
+        try:
+            client.connect(broker.host, broker.port, **connect_options(version))
+            until = time.monotonic() + CONNECT_TIMEOUT_S
+            while not answer and time.monotonic() < until and client.loop(timeout=0.2) == paho.MQTT_ERR_SUCCESS:
+                pass
+        except (OSError, ValueError) as error:
+            raise BrokerError(
+                f"no MQTT broker at {where} ({error}). Check host and port under [broker], and that the broker runs."
+            ) from error
+        if answer and not answer[0].is_failure:
+            client.disconnect()
+            client.loop(timeout=0.1)
+            return name
+        if answer and answer[0].value in (_BAD_CREDENTIALS, _NOT_AUTHORIZED):
+            raise refusal(broker, str(answer[0]))
+    raise BrokerError(f"{where} does not answer as an MQTT broker. Check host and port under [broker].")
