@@ -1,0 +1,94 @@
+"""One conversion from a trained network to a bundle, read top to bottom. Start here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter import bundle
+from converter.calibrate import calibrate
+from converter.load import load
+from converter.photographs import CALIBRATION_ENOUGH, Track, find, untracked
+from converter.quantize import quantize
+from converter.verify import Verification, gate, verify
+from edge_agent.bundle import Bundle
+from edge_agent.inference import TfliteClassifier
+from trainer.data import Photo, read
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to convert, with what, and where to. `seed` None is that of the training, by the card."""
+
+    model: Path
+    data: Path
+    out: Path
+    evaluate: Path | None = None
+    max_drop_points: float = 1.0
+    calibration_count: int = 300
+    bundle_id: str | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A bundle that was written, how it was found to do, and what the float network weighs."""
+
+    bundle: Bundle
+    verification: Verification
+    float_bytes: int
+
+
+def convert(job: Job, *, track: Track = untracked, warn: Callable[[str], None] = print) -> Outcome:
+    """Convert a network to int8, verify it against float, and write it as a bundle.
+
+    Raises:
+        InputError: A file is not there, or `out` cannot take a bundle.
+        DataError: The model, its card or the photographs cannot be used.
+        Refused: int8 loses more than `job.max_drop_points`; whatever stood at `job.out` is untouched.
+    """
+    bundle.check_target(job.out)
+    if job.bundle_id is not None:
+        bundle.check_id(job.bundle_id)
+    trained = load(job.model)
+    seed = _seed(job, trained.recipe)
+    photos = find(job.data, evaluate=job.evaluate, labels=trained.labels, count=job.calibration_count, seed=seed)
+    if len(photos.calibration) < CALIBRATION_ENOUGH:
+        warn(f"only {len(photos.calibration)} photographs to calibrate with; {CALIBRATION_ENOUGH} or more lose less.")
+
+    calibration = calibrate(photos.calibration, size_px=trained.size_px, track=track)
+    quantized = quantize(trained, calibration)
+
+    recipe = {
+        "keras_sha256": trained.sha256,
+        "seed": seed,
+        "convolutions": "per-channel",
+        "dense": "per-tensor",
+        "float_bytes": trained.float_bytes,
+        "max_drop_points": job.max_drop_points,
+    }
+    golden = _crops(photos.held_out[:1], trained.size_px)
+    unverified = bundle.draft(
+        trained, quantized, calibration, bundle_id=job.bundle_id, recipe=recipe, golden_inputs=golden
+    )
+    classifier = TfliteClassifier(unverified, runtime="litert")
+    verification = verify(trained.network, classifier, photos.held_out, track=track)
+    gate(verification, max_drop_points=job.max_drop_points)
+
+    surest = [photos.held_out[row] for row in bundle.choose_golden(verification.winners, verification.margins)]
+    written = bundle.write(job.out, unverified, verification, _crops(surest, trained.size_px))
+    return Outcome(written, verification, trained.float_bytes)
+
+
+def _seed(job: Job, recipe: dict[str, object]) -> int:
+    """That of the training where nothing else is asked for: another would hold out photographs that were trained on."""
+    if job.seed is not None:
+        return job.seed
+    trained_with = recipe.get("seed", 0)
+    return trained_with if isinstance(trained_with, int) else 0
+
+
+def _crops(photos: Sequence[Photo], size_px: int) -> NDArray[np.uint8]:
+    return np.stack([read(photo, size_px) for photo in photos])

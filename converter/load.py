@@ -1,0 +1,175 @@
+"""A trained `.keras` file and the card beside it → a network whose labels are known to fit. TensorFlow starts here."""
+
+import hashlib
+import importlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge_agent.shelf import DataError, InputError
+
+
+class Card(BaseModel):
+    """What `shelf-train` writes beside a model, as far as the converter reads it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_: Literal["shelfwatch.model/1"] = Field(alias="schema")
+    labels: tuple[str, ...] = Field(min_length=2)
+    size_px: int = Field(ge=1)
+    recipe: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """A float network and what it tells apart.
+
+    `network` is a Keras model, (batch, size, size, 3) float32 RGB in 0..255 → (batch, classes) probabilities; `labels`
+    are in the order of its outputs, and `sha256` (hex) is that of the `.keras` file.
+    """
+
+    path: Path
+    sha256: str
+    labels: tuple[str, ...]
+    size_px: int
+    recipe: dict[str, Any]
+    network: Any
+
+    @property
+    def float_bytes(self) -> int:
+        """What the weights take as float32; the `.keras` file itself also holds the state of the training."""
+        return 4 * int(self.network.count_params())
+
+
+def load(path: Path) -> Trained:
+    """Load a trained network with its card, and check that the two fit each other and the agent.
+
+    Raises:
+        InputError: There is no such file, or it cannot be read.
+        DataError: It is not a `.keras` file, its card is missing or is for another network, or its shape is not one
+            that the agent can use.
+    """
+    content = _content(path)
+    card = _card(path)
+    network = _network(path)
+    _check_shape(path, network, card)
+    return Trained(path, hashlib.sha256(content).hexdigest(), card.labels, card.size_px, card.recipe, network)
+
+
+def import_quietly(name: str) -> ModuleType:
+    """Import a module of TensorFlow or Keras without the lines that its C++ side writes to standard error.
+
+    Raises:
+        InputError: TensorFlow is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with _silence():
+            return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{error.name} is not installed, and converting needs it. Install it: pip install 'shelfwatch[convert]'."
+        ) from error
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Standard error of the process, below Python, goes nowhere: absl logs there before it can be told not to."""
+    kept = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be opened ({error.strerror}). Give the .keras file of shelf-train."
+        ) from error
+    if not zipfile.is_zipfile(path):
+        raise DataError(
+            f"{path}: not a .keras file ({len(content)} bytes that begin with {content[:4]!r})."
+            " Give the file that shelf-train wrote, or save the network with model.save('model.keras')."
+        )
+    return content
+
+
+def _card(path: Path) -> Card:
+    card_path = path.with_suffix(".json")
+    remedy = 'Bring the card that shelf-train wrote beside the model, or write one: {"schema": "shelfwatch.model/1",'
+    remedy += ' "labels": ["…", "…"], "size_px": 96, "recipe": {}}, labels in the order of the outputs.'
+    try:
+        card = Card.model_validate(json.loads(card_path.read_bytes()))
+    except FileNotFoundError:
+        raise DataError(f"{path}: its card {card_path.name} is missing, so its labels are unknown. {remedy}") from None
+    except OSError as error:
+        raise InputError(f"{card_path}: cannot be opened ({error.strerror}). {remedy}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise DataError(f"{card_path}: not a model card: {where}: {first['msg']}. {remedy}") from None
+    except ValueError as error:
+        raise DataError(f"{card_path}: not JSON ({error}). {remedy}") from None
+    if doubled := sorted({label for label in card.labels if card.labels.count(label) > 1}):
+        raise DataError(f'{card_path}: the label "{doubled[0]}" is there twice. Each output needs a name of its own.')
+    return card
+
+
+def _network(path: Path) -> Any:
+    keras = import_quietly("keras")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (ValueError, TypeError, KeyError, OSError, ImportError, zipfile.BadZipFile) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DataError(
+            f"{path}: Keras {keras.__version__} cannot load it ({reason}). Save it again with this version of Keras,"
+            " out of built-in layers only."
+        ) from error
+
+
+def _check_shape(path: Path, network: Any, card: Card) -> None:
+    """One square RGB input, and a softmax over as many outputs as there are labels."""
+    inputs, outputs = getattr(network, "inputs", None) or (), getattr(network, "outputs", None) or ()
+    size_px = card.size_px
+    shapes = [tuple(tensor.shape) for tensor in inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] != shapes[0][2] or shapes[0][3] != 3:
+        raise DataError(
+            f"{path}: takes {shapes or 'nothing that is declared'}; the agent gives one input (batch, size, size, 3)."
+            " Build the network with keras.Input((size, size, 3))."
+        )
+    if shapes[0][1] != size_px:
+        raise DataError(f"{path}: takes {shapes[0][1]} px, its card says {size_px} px. Bring the card of this model.")
+    answers = [tuple(tensor.shape) for tensor in outputs]
+    if len(answers) != 1 or len(answers[0]) != 2 or not _ends_in_softmax(network):
+        raise DataError(
+            f"{path}: ends in {answers or 'nothing that is declared'} without a softmax over (batch, classes); the"
+            " agent reads outputs as probabilities. End the network with Dense(classes, activation='softmax')."
+        )
+    if answers[0][1] != len(card.labels):
+        raise DataError(
+            f"{path}: has {answers[0][1]} outputs, its card names {len(card.labels)} labels."
+            " Bring the card that was written with this model."
+        )
+
+
+def _ends_in_softmax(network: Any) -> bool:
+    """Whether the layer that gives the output is a softmax, also where it lies in a network within the network."""
+    last = network.layers[-1]
+    if getattr(last, "layers", None):
+        return _ends_in_softmax(last)
+    return type(last).__name__ == "Softmax" or getattr(getattr(last, "activation", None), "__name__", "") == "softmax"

@@ -1,0 +1,79 @@
+"""What a bundle is once it is written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from converter.bundle import check_id, check_target, choose_golden, default_id
+from edge_agent.bundle import read
+from edge_agent.inference import TfliteClassifier
+from edge_agent.shelf import InputError
+from trainer.data import gather
+from trainer.data import read as read_photo
+
+
+def test_the_agent_accepts_a_bundle(converted: Path, workshop: Any) -> None:
+    """The agent's reader and classifier take what was written, and it tells held-out photographs apart."""
+    classifier = TfliteClassifier(read(converted))
+    photos = gather(workshop.data, labels=workshop.labels, part="test", seed=0)
+    scores = classifier.classify(np.stack([read_photo(photo, workshop.size_px) for photo in photos]))
+    right = scores.argmax(axis=1) == [photo.label_index for photo in photos]
+    assert classifier.labels == workshop.labels
+    assert right.mean() > 0.85
+
+
+def test_a_bundle_is_three_files_that_anyone_may_read(converted: Path) -> None:
+    """A bundle holds its three files and nothing else, and a service under another user can open it."""
+    assert sorted(file.name for file in converted.iterdir()) == ["golden.npz", "manifest.json", "model.tflite"]
+    assert converted.stat().st_mode & 0o055 == 0o055
+    assert [path.name for path in converted.parent.iterdir()] == ["bundle"]
+
+
+def test_the_manifest_says_where_the_model_comes_from(converted: Path, workshop: Any) -> None:
+    """Recipe, calibration, versions and both accuracies per class travel with the model."""
+    manifest = read(converted).manifest
+    assert manifest.recipe["training"] == {"network": "test"}
+    assert manifest.recipe["conversion"]["dense"] == "per-tensor"
+    assert manifest.calibration.count >= 100
+    assert manifest.metrics.count == 90
+    assert set(manifest.metrics.int8_recall) == set(workshop.labels)
+    assert manifest.delegates == ("cpu",)
+    assert manifest.versions["tensorflow"].startswith("2.")
+    assert "time" not in json.dumps(manifest.recipe)
+
+
+def test_golden_answers_cover_every_class(converted: Path) -> None:
+    """The golden inputs make the network give each of its answers, in chunks of every size that the agent runs."""
+    bundle = read(converted)
+    assert len(bundle.golden_inputs) == 8 + 4 + 2 + 1
+    assert set(bundle.golden_outputs.argmax(axis=1)) == set(range(3))
+
+
+def test_golden_photographs_are_the_surest_of_each_answer() -> None:
+    """Golden rows are taken in turn from each answer, the surest first, so that no rounding changes the winner."""
+    winners = np.asarray([0, 0, 0, 1, 2])
+    margins = np.asarray([0.1, 0.9, 0.5, 0.3, 0.2], dtype=np.float32)
+    assert choose_golden(winners, margins) == (1, 3, 4, 2, 0)
+
+
+def test_a_bundle_is_named_after_its_model() -> None:
+    """A file that is just called model is named after its folder; what topics cannot hold becomes a dash."""
+    assert default_id(Path("run/dairy aisle/model.keras"), "c0ffee1234") == "dairy-aisle-c0ffee12"
+    assert default_id(Path("run/cola.keras"), "c0ffee1234") == "cola-c0ffee12"
+    with pytest.raises(InputError, match="--id"):
+        check_id("dairy/aisle")
+
+
+def test_only_a_bundle_is_ever_replaced(converted: Path, tmp_path: Path) -> None:
+    """A new folder, an empty one or an older bundle may be the target; anything else is refused and kept."""
+    check_target(tmp_path)
+    check_target(tmp_path / "new")
+    check_target(converted)
+    (tmp_path / "holiday.jpg").write_bytes(b"x")
+    with pytest.raises(InputError, match="something else"):
+        check_target(tmp_path)
+    with pytest.raises(InputError, match="something else"):
+        check_target(tmp_path / "holiday.jpg")
