@@ -82,7 +82,9 @@ class Label:
         """A disc with a darker rim and a highlight: a fruit, a bean, a bubble."""
         base = bgr(colour)
         for step in range(6):
-            tone = mixed(mixed(base, (0, 0, 0), 0.28), base, step / 4) if step < 5 else mixed(base, (255, 255, 255), 0.5)
+            tone = (
+                mixed(mixed(base, (0, 0, 0), 0.28), base, step / 4) if step < 5 else mixed(base, (255, 255, 255), 0.5)
+            )
             part = 1 - 0.13 * step if step < 5 else 0.17
             off = radius * (1 - part) * 0.45
             code = "#" + "".join(f"{level:02x}" for level in reversed(tone))
@@ -95,7 +97,14 @@ class Label:
         cv2.polylines(self.image, [self._points(points)], False, bgr(colour), thick, cv2.LINE_AA, _SHIFT)  # noqa: FBT003
 
     def words(
-        self, text: str, centre: tuple[float, float], colour: str, *, width: float, font: int = PLAIN, heavy: float = 1.0
+        self,
+        text: str,
+        centre: tuple[float, float],
+        colour: str,
+        *,
+        width: float,
+        font: int = PLAIN,
+        heavy: float = 1.0,
     ) -> None:
         """Words that fill `width`, centred; `heavy` scales the width of the strokes."""
         (unit_px, tall_px), _ = cv2.getTextSize(text, font, 1.0, 1)

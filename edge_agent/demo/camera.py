@@ -95,7 +95,9 @@ def random_pose(rng: np.random.Generator) -> Pose:
     while True:
         size = rng.uniform(0.72, 1.04)
         middle = np.asarray([0.5, 0.5]) + rng.uniform(-0.12, 0.12, 2) * max(0.0, 1.06 - size)
-        corners = (np.asarray([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) + rng.normal(0, 0.022, (4, 2))) * size
+        corners = (
+            np.asarray([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) + rng.normal(0, 0.022, (4, 2))
+        ) * size
         turn = np.deg2rad(rng.normal(0, 1.2))
         spin = np.asarray([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         one, two, three, four = ((float(x), float(y)) for x, y in corners @ spin.T + middle)

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_agent.demo.brush import PLAIN, Colour, Pixels, mixed
 from edge_agent.demo.camera import COLUMNS, FLAT_WH, LIP, MARGIN, ROWS, SHELF_XYXY, SLOT_WH, SLOTS, slot_xy
@@ -15,6 +14,7 @@ from edge_agent.demo.products import CATALOGUE, draw
 CELL = 1.14
 """Width of the cell that a piece is drawn in, in slots: what leans over shows in its neighbour."""
 _DEPTH = 15.0  # of a board's upper side that shows, in units
+_SHADOW_EDGE = 26.0  # how far a shadow reaches past its piece's cell, in units
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def random_look(rng: np.random.Generator) -> Look:
     return Look(tone(130, 225), tone(60, 175), tone(120, 225), tone(30, 200), (235, 247, 250))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def piece(product: str, variant: int, scale: float) -> tuple[Pixels, Pixels]:
     """One piece of a product at `scale` pixels per unit: (h, w, 3) uint8 BGR and (h, w) uint8 alpha, read-only."""
     size_wh = (round(CELL * SLOT_WH[0] * scale), round((SLOT_WH[1] - 8) * scale))
@@ -118,7 +118,9 @@ def _board(sheet: _Sheet, look: Look, row: int) -> None:
     floor, base = y + SLOT_WH[1] - _DEPTH, y + SLOT_WH[1]
     top = SHELF_XYXY[1] if row == 0 else y
     sheet.slope((left, top, right, floor), mixed(look.back, (255, 255, 255), 0.42), mixed(look.back, (0, 0, 0), 0.30))
-    sheet.slope((left, top, right, top + 16), mixed(look.back, (0, 0, 0), 0.35), mixed(look.back, (255, 255, 255), 0.36))
+    sheet.slope(
+        (left, top, right, top + 16), mixed(look.back, (0, 0, 0), 0.35), mixed(look.back, (255, 255, 255), 0.36)
+    )
     for column in range(COLUMNS + 1):
         x = slot_xy(0)[0] + column * SLOT_WH[0]
         sheet.slope((x - 1, top + 14, x + 1, floor), look.back, mixed(look.back, (0, 0, 0), 0.45))
@@ -153,36 +155,41 @@ def stocked(flat: Pixels, contents: Sequence[tuple[str, int] | None], scale: flo
         uint8 BGR of the size of `flat`.
     """
     image = flat.copy()
-    for slot in range(SLOTS):
-        held = contents[slot]
-        if held is not None:
-            _shade(image, piece(*held, scale)[1], slot, scale)
-    for slot in range(SLOTS):
-        held = contents[slot]
-        if held is not None:
-            blend(image, *piece(*held, scale), _corner_px(slot, scale))
+    here = [(slot, held) for slot, held in enumerate(contents) if held is not None]
+    for slot, held in here:
+        _darken(image, _shadow(*held, scale), slot, scale)
+    for slot, held in here:
+        x, y = piece_xy(slot)
+        blend(image, *piece(*held, scale), (round((x + MARGIN) * scale), round((y + MARGIN) * scale)))
     return image
 
 
-def _corner_px(slot: int, scale: float) -> tuple[int, int]:
-    x, y = piece_xy(slot)
-    return round((x + MARGIN) * scale), round((y + MARGIN) * scale)
-
-
-def _shade(image: Pixels, alpha: Pixels, slot: int, scale: float) -> None:
-    """The shadow of a piece on the back wall and the board: its outline, soft and shifted, and a dark foot."""
-    x, y = _corner_px(slot, scale)
-    soft = cv2.GaussianBlur(alpha, (0, 0), 5.5 * scale)
+@lru_cache(maxsize=512)
+def _shadow(product: str, variant: int, scale: float) -> Pixels:
+    """What is left of the light (0..255, three times) behind and below a piece, with an edge all round."""
+    alpha = piece(product, variant, scale)[1]
     tall, wide = alpha.shape
-    foot = np.zeros_like(alpha)
-    centre = (round(wide / 2), round(tall - 5 * scale))
+    edge = round(_SHADOW_EDGE * scale)
+    outline = cv2.copyMakeBorder(alpha, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=(0,))
+    foot = np.zeros_like(outline)
+    centre = (edge + round(wide / 2 + 2 * scale), edge + round(tall - 2 * scale))
     cv2.ellipse(foot, centre, (round(0.40 * wide), round(9 * scale)), 0, 0, 360, (255,), -1)
-    foot = cv2.GaussianBlur(foot, (0, 0), 3.5 * scale)
-    for mask, shift, strength in ((soft, (10, -3), 0.42), (foot, (2, 3), 0.62)):
-        left, top = x + round(shift[0] * scale), y + round(shift[1] * scale)
-        part = image[top : top + tall, left : left + wide]
-        keep = (1 - strength * mask.astype(np.float32) / 255)[..., None]
-        part[:] = (part * keep).astype(np.uint8)
+    move = np.asarray([[1, 0, 10 * scale], [0, 1, -3 * scale]], dtype=np.float64)
+    outline = cv2.warpAffine(outline, move, outline.shape[::-1])
+    behind = cv2.GaussianBlur(outline, (0, 0), 5.5 * scale).astype(np.float32) / 255
+    below = cv2.GaussianBlur(foot, (0, 0), 3.5 * scale).astype(np.float32) / 255
+    left = np.round(255 * (1 - 0.42 * behind) * (1 - 0.62 * below)).astype(np.uint8)
+    return cv2.merge([left] * 3).astype(np.uint8, copy=False)
+
+
+def _darken(image: Pixels, left: Pixels, slot: int, scale: float) -> None:
+    x, y = piece_xy(slot)
+    at = (
+        round((x + MARGIN) * scale) - round(_SHADOW_EDGE * scale),
+        round((y + MARGIN) * scale) - round(_SHADOW_EDGE * scale),
+    )
+    part = image[at[1] : at[1] + left.shape[0], at[0] : at[0] + left.shape[1]]
+    cv2.multiply(part, left, dst=part, scale=1 / 255)
 
 
 def blend(image: Pixels, piece_bgr: Pixels, alpha: Pixels, xy: tuple[int, int]) -> None:
@@ -191,5 +198,5 @@ def blend(image: Pixels, piece_bgr: Pixels, alpha: Pixels, xy: tuple[int, int]) 
     part = image[xy[1] : xy[1] + tall, xy[0] : xy[0] + wide]
     share = cv2.merge([alpha] * 3)
     cover = cv2.multiply(piece_bgr, share, scale=1 / 255)
-    rest: NDArray[np.uint8] = cv2.multiply(part, 255 - share, scale=1 / 255)
-    part[:] = cv2.add(cover, rest)
+    cv2.multiply(part, cv2.bitwise_not(share), dst=part, scale=1 / 255)
+    cv2.add(part, cover, dst=part)

@@ -80,7 +80,13 @@ def coffee() -> Label:
     label.words("espresso", (0.5, 0.35), "#d9b25f", width=0.52, font=SCRIPT, heavy=2.2)
     label.band(0.425, 0.485, "#c2372e")
     label.words("DARK ROAST", (0.5, 0.455), "#ffffff", width=0.54, heavy=2.2)
-    for x, y, turn in ((0.36, 0.66, 30.0), (0.62, 0.63, -40.0), (0.50, 0.80, 80.0), (0.24, 0.82, -20.0), (0.76, 0.80, 25.0)):
+    for x, y, turn in (
+        (0.36, 0.66, 30.0),
+        (0.62, 0.63, -40.0),
+        (0.50, 0.80, 80.0),
+        (0.24, 0.82, -20.0),
+        (0.76, 0.80, 25.0),
+    ):
         label.disc((x, y), 0.125, "#5e3620", flat=0.68, turn_deg=turn)
         label.disc((x - 0.01, y - 0.008), 0.105, "#8a5330", flat=0.64, turn_deg=turn)
         along = np.cos(np.deg2rad(turn)) * 0.10, np.sin(np.deg2rad(turn)) * 0.10 * BOX_WH[0] / BOX_WH[1]

@@ -12,7 +12,9 @@ from edge_agent.demo.brush import Label, Pixels
 from edge_agent.demo.solids import Folded, Round, fold, wrap
 
 _CAN = Round(0.72, 0.86, ((0, 0.84), (0.025, 0.86), (0.10, 1), (0.93, 1), (1, 0.86)), (178, 172, 166), gloss=0.62)
-_TIN = Round(0.80, 0.80, ((0, 1), (0.05, 1), (0.075, 0.97), (0.93, 0.97), (0.95, 1), (1, 1)), (182, 178, 172), gloss=0.34)
+_TIN = Round(
+    0.80, 0.80, ((0, 1), (0.05, 1), (0.075, 0.97), (0.93, 0.97), (0.95, 1), (1, 1)), (182, 178, 172), gloss=0.34
+)
 _BOTTLE = Round(
     0.54, 0.96,
     ((0, 0.38), (0.09, 0.38), (0.095, 0.44), (0.11, 0.34), (0.16, 0.40), (0.24, 0.72), (0.32, 0.95), (0.40, 1), (0.75, 1),
@@ -109,7 +111,12 @@ def draw(product: str, size_wh: tuple[int, int], rng: np.random.Generator) -> tu
         KeyError: There is no such product.
     """
     body = CATALOGUE[product].body
-    turn, tilt_deg, aside, tone = rng.uniform(-0.09, 0.09), rng.normal(0, 0.8), rng.uniform(-0.03, 0.03), rng.normal(1, 0.03)
+    turn, tilt_deg, aside, tone = (
+        rng.uniform(-0.09, 0.09),
+        rng.normal(0, 0.8),
+        rng.uniform(-0.03, 0.03),
+        rng.normal(1, 0.03),
+    )
     warmth = rng.normal(0, 0.012)
     fine = 3 if size_wh[1] < 220 else 2
     large_wh = (size_wh[0] * fine, size_wh[1] * fine)

@@ -73,7 +73,9 @@ def wrap(label: Pixels, body: Round, cell_wh: tuple[int, int], turn: float) -> t
     mask = inside & (v >= 0) & (v <= 1)
     tall_px, wide_px = label.shape[:2]
     u = np.mod(np.arcsin(across) / np.pi + 0.5 + turn, 1.0) * (wide_px - 1)
-    image = cv2.remap(label, u, (v * (tall_px - 1)).astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    image = cv2.remap(
+        label, u, (v * (tall_px - 1)).astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     lit = image.astype(np.float32) * _shade(across, body)[..., None]
     lit += (_highlight(across, v) * body.gloss * 255)[..., None]
     alpha = (mask * 255).astype(np.uint8)
@@ -179,7 +181,12 @@ def _roof(image: Pixels, alpha: Pixels, label: Pixels, front: NDArray[np.float32
     gable, side = size
     (left, top), (right, _) = front[0], front[1]
     plain = label[: max(2, label.shape[0] // 24)]
-    slope = [[left + side * 0.2, top - gable * 0.68], [right - side * 0.9, top - gable * 0.68], [right, top], [left, top]]
+    slope = [
+        [left + side * 0.2, top - gable * 0.68],
+        [right - side * 0.9, top - gable * 0.68],
+        [right, top],
+        [left, top],
+    ]
     flank = [[left - side, top - side * 0.55], [left + side * 0.2, top - gable * 0.68], [left, top], [left, top]]
     _face(image, alpha, plain, np.asarray(flank, dtype=np.float32), 0.60)
     _face(image, alpha, plain, np.asarray(slope, dtype=np.float32), 0.86)
