@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 from edge_agent.shelf import SPECIAL_LABELS, Alert, AlertKind, Count, Item, Shelf, StockStatus
 
 Level = Literal["ok", "low", "out", "right", "wrong", "seen", "lost"]
-_EMPTY: Mapping[str, tuple[Level, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +16,8 @@ class AlertState:
     `pending` maps a thing to the level that it would change to and the `clock_s` since which it has been so.
     """
 
-    levels: Mapping[str, Level] = field(default_factory=lambda: MappingProxyType({}))
-    pending: Mapping[str, tuple[Level, float]] = field(default=_EMPTY)
+    levels: Mapping[str, Level] = field(default_factory=dict)
+    pending: Mapping[str, tuple[Level, float]] = field(default_factory=dict)
 
 
 def alerts(

@@ -112,8 +112,8 @@ def read(path: Path) -> Bundle:
     for name in (MODEL_FILE, GOLDEN_FILE):
         if manifest.files.get(name) != (seen := sha256(content[name])):
             raise BundleError(
-                f"bundle {path}: {name} has sha256 {seen[:12]}…, the manifest says {manifest.files.get(name, 'nothing')[:12]}…:"
-                " the file was altered or damaged. Copy the bundle again, or convert anew."
+                f"bundle {path}: {name} was altered or damaged: it has sha256 {seen[:12]}…, the manifest says"
+                f" {manifest.files.get(name, 'nothing')[:12]}…. Copy the bundle again, or convert anew."
             )
     inputs, outputs = _golden(path, content[GOLDEN_FILE], manifest)
     return Bundle(manifest, content[MODEL_FILE], manifest.files[MODEL_FILE], inputs, outputs)
@@ -163,7 +163,9 @@ def _golden(path: Path, content: bytes, manifest: Manifest) -> tuple[NDArray[np.
         raise BundleError(f"bundle {path}: {GOLDEN_FILE} cannot be read ({error}). Convert anew.") from error
     size, classes = manifest.input.size_px, len(manifest.labels)
     if inputs.dtype != np.uint8 or inputs.ndim != 4 or inputs.shape[1:] != (size, size, 3) or len(inputs) == 0:
-        raise BundleError(f"bundle {path}: golden inputs are {inputs.dtype} {inputs.shape}, not (n, {size}, {size}, 3).")
+        raise BundleError(
+            f"bundle {path}: golden inputs are {inputs.dtype} {inputs.shape}, not (n, {size}, {size}, 3)."
+        )
     if outputs.dtype != np.uint8 or outputs.shape != (len(inputs), classes):
         raise BundleError(f"bundle {path}: golden outputs are {outputs.shape}, not ({len(inputs)}, {classes}).")
     return inputs, outputs

@@ -22,6 +22,7 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
 
 import cv2
+import numpy as np
 
 from edge_agent.shelf import CameraError, Frame, InputError
 
@@ -123,7 +124,7 @@ def replay(camera: str, path: Path, *, started_at: datetime | None = None) -> It
                 break
             position_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             clock_s = position_s if position_s > clock_s or seq == 0 else clock_s + 1 / fps
-            yield Frame(camera, seq, started_at + timedelta(seconds=clock_s), clock_s, image)
+            yield Frame(camera, seq, started_at + timedelta(seconds=clock_s), clock_s, np.asarray(image, np.uint8))
             seq += 1
     finally:
         capture.release()

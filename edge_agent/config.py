@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from edge_agent.capture import STREAM_SCHEMES, is_device, is_stream
 from edge_agent.counting import Rules
@@ -206,14 +206,14 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def bundle_path(path: Path) -> Path | None:
-    """Where a configuration file says that the bundle is, even if other parts of it are wrong; None where it doesn't."""
+    """Where a configuration says that the bundle is, even if other parts of it are wrong; None where it doesn't."""
     model = read_toml(path).get("model")
     named = model.get("bundle") if isinstance(model, dict) else None
     return path.resolve().parent / named if isinstance(named, str) else None
 
 
 def _across(raw: dict[str, Any], labels: Sequence[str] | None) -> list[str]:
-    """Problems between parts that may be right by themselves; what has another shape than it should is left out here."""
+    """Problems between parts that may be right by themselves; what has the wrong shape is left out here."""
     cameras, shelves = _tables(raw, "cameras"), _tables(raw, "shelves")
     problems = [*_twice("cameras", cameras), *_twice("shelves", shelves)]
     known = {str(camera.get("id")) for camera in cameras}

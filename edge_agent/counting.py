@@ -1,9 +1,9 @@
 """Scores → observations → voted counts. Unknown is not empty.
 
-A slot is read by a k-of-n vote: of all looks of the last `window_s` seconds, the share `agree` must be clear and say the
-same. A shelf takes on a new reading only in a frame in which every slot is clear and voted: while a shopper is in the
-way of any of its slots it holds what it had, so that a half-seen change is never published. A slot that could not be
-voted for `unknown_after_s` becomes unknown, and then no longer holds up the others.
+A slot is read by a k-of-n vote: of all looks of the last `window_s` seconds, the share `agree` must be clear and say
+the same. A shelf takes on a new reading only in a frame in which every slot is clear and voted: while a shopper is in
+the way of any of its slots it holds what it had, so that a half-seen change is never published. A slot that could not
+be voted for `unknown_after_s` becomes unknown, and then no longer holds up the others.
 """
 
 from collections import Counter
@@ -80,14 +80,14 @@ def observe(
     winners = scores.argmax(axis=1).tolist()
     confidences = scores.max(axis=1).tolist()
     return tuple(
-        _look(slot, labels[winner], confidence, is_moving, grey, rules)
+        _look(slot, labels[winner], confidence, moving=is_moving, grey=grey, rules=rules)
         for slot, winner, confidence, is_moving, grey in zip(
             slots, winners, confidences, moved.tolist(), brightness.tolist(), strict=True
         )
     )
 
 
-def _look(slot: Slot, label: str, confidence: float, moving: bool, grey: float, rules: Rules) -> Observation:  # noqa: FBT001
+def _look(slot: Slot, label: str, confidence: float, *, moving: bool, grey: float, rules: Rules) -> Observation:
     unread: Unread | None = None
     if grey < rules.dark_below:
         unread = "dark"
@@ -121,16 +121,12 @@ def count(
         The new state, and the count in force: None until the shelf has been read, or has been unread for long enough
         to be called unknown. The count is the same object as before where nothing has changed.
     """
-    slots = tuple(
-        _watch(slot, look, clock_s, rules) for slot, look in zip(state.slots, observations, strict=True)
-    )
+    slots = tuple(_watch(slot, look, clock_s, rules) for slot, look in zip(state.slots, observations, strict=True))
     gone = tuple(_is_unknown(slot, clock_s, rules) for slot in slots)
     steady = all(is_gone or slot.voted_s == clock_s for slot, is_gone in zip(slots, gone, strict=True))
     if not steady:
         return replace(state, slots=slots), state.count
-    reading = tuple(
-        None if is_gone else look.label for look, is_gone in zip(observations, gone, strict=True)
-    )
+    reading = tuple(None if is_gone else look.label for look, is_gone in zip(observations, gone, strict=True))
     if state.count is not None and reading == state.count.reading:
         return replace(state, slots=slots), state.count
     fresh = _tally(shelf, reading, observations, clock_s=clock_s, rules=rules)
@@ -167,9 +163,7 @@ def _tally(
     """The count of a reading."""
     expected = shelf.expected
     seen = Counter(label for label in reading if label not in (None, EMPTY))
-    open_to_any = any(
-        label is None and slot.product is None for label, slot in zip(reading, shelf.slots, strict=True)
-    )
+    open_to_any = any(label is None and slot.product is None for label, slot in zip(reading, shelf.slots, strict=True))
     in_doubt = {slot.product for label, slot in zip(reading, shelf.slots, strict=True) if label is None}
     low_at = dict(shelf.low_at)
     items = []
@@ -207,9 +201,7 @@ _WORDS: dict[Unread, tuple[Quality, str]] = {
 }
 
 
-def _quality(
-    reading: Sequence[str | None], observations: Sequence[Observation]
-) -> tuple[Quality, str | None]:
+def _quality(reading: Sequence[str | None], observations: Sequence[Observation]) -> tuple[Quality, str | None]:
     """The commonest cause among the slots that are unknown, in one word and in words for a person."""
     causes = Counter(
         look.unread or "unsure" for label, look in zip(reading, observations, strict=True) if label is None

@@ -117,9 +117,9 @@ class TfliteClassifier:
         same_winner = bool((answers.argmax(axis=1) == golden.argmax(axis=1)).all())
         if worst > GOLDEN_LSB[self.runtime] or not same_winner:
             raise BundleError(
-                f'model "{self.model_id}" does not answer as it did when it was verified: {worst} steps of 255 away on'
-                f" its golden inputs in {self.runtime}, at most {GOLDEN_LSB[self.runtime]} are allowed. Don't count with"
-                " it: copy the bundle again, or convert it on this version."
+                f'model "{self.model_id}" does not answer in {self.runtime} as it did when it was verified: it is'
+                f" {worst} steps of 255 away on its golden inputs, where {GOLDEN_LSB[self.runtime]} are allowed."
+                " Don't count with it: copy the bundle again, or convert it with the shelf-convert of this version."
             )
 
 

@@ -1,13 +1,17 @@
-"""A frame's whole journey, read top to bottom. `step` takes one frame from pixels to counts; `run` is the loop around it.
+"""A frame's whole journey, read top to bottom. `step` takes one frame from pixels to counts; `run` is the loop.
 
-    capture ─ Frame ─► regions.cut ─ crops ─► classify ─ scores ─► observe ─► count ─► alerts ─► publish (through the outbox)
+    capture ─ Frame ─► regions.cut ─ crops ─► classify ─ scores ─► observe ─► count ─► alerts ─► delivery ─► outbox
 
 `step` is pure but for the classifier and the buffer that the crops are cut into: the state of a camera is a value that
 goes in and comes out.
 """
 
+import logging
+import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 import numpy as np
@@ -15,10 +19,14 @@ from numpy.typing import NDArray
 
 from edge_agent import regions
 from edge_agent.alerts import AlertState, alerts
+from edge_agent.capture import FrameSource
 from edge_agent.counting import Rules, ShelfState, count, nothing_seen, observe, start
+from edge_agent.health import Health
 from edge_agent.inference import Classifier
 from edge_agent.regions import Regions
-from edge_agent.shelf import Alert, Count, Frame, Observation, Shelf
+from edge_agent.shelf import Alert, CameraError, Count, Frame, Observation, Shelf
+
+log = logging.getLogger(__name__)
 
 MOTION_S = 0.2
 """Motion is a difference from the picture at least this long ago, so that a slow hand in a fast camera is seen too."""
@@ -134,7 +142,7 @@ def _look(
     view: View,
     classifier: Classifier,
 ) -> tuple[_Memory, NDArray[np.bool_], int]:
-    """Read the crops that have changed; keep the scores of the others. Returns also what moved, and how many were read."""
+    """Read the crops that have changed and keep the scores of the others; also what moved, and how many were read."""
     if memory is None:
         scores = classifier.classify(crops)
         fresh = _Memory(glance, clock_s, glance, np.full(len(crops), clock_s), scores)
@@ -152,9 +160,7 @@ def _look(
     return memory, moved, len(due)
 
 
-def _conclude(
-    view: View, state: ViewState, frame: Frame, seen: Sequence[Observation]
-) -> tuple[ViewState, Outcome]:
+def _conclude(view: View, state: ViewState, frame: Frame, seen: Sequence[Observation]) -> tuple[ViewState, Outcome]:
     """Observations → counts and alerts of every shelf."""
     shelf_states, alert_states, counts = [], [], []
     changed: set[str] = set()
@@ -176,3 +182,131 @@ def _conclude(
         raised += edges
     fresh = replace(state, shelves=tuple(shelf_states), alerts=tuple(alert_states))
     return fresh, Outcome(frame, tuple(seen), tuple(counts), frozenset(changed), raised)
+
+
+class Sink(Protocol):
+    """Where outcomes go: `edge_agent.delivery.Delivery`."""
+
+    def deliver(self, shelves: Iterable[Shelf], outcome: Outcome) -> None:
+        """Pass on what a step found."""
+
+    def camera(self, camera: str, problem: CameraError | None) -> None:
+        """Pass on that a camera came or went."""
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """The counting of one camera from frame to frame: its view, laid out at the first frame, and its state."""
+
+    camera: str
+    shelves: tuple[Shelf, ...]
+    rules: Rules
+    hold_s: float
+    view: View | None = None
+    state: ViewState | None = None
+
+    def take(self, frame: Frame, classifier: Classifier) -> Outcome:
+        """One step. A camera that changes its frame size keeps its counts."""
+        height, width = frame.image.shape[:2]
+        if self.view is None or self.state is None or self.view.regions.frame_wh != (width, height):
+            self.view, fresh = open_view(
+                self.camera,
+                self.shelves,
+                frame_wh=(width, height),
+                size_px=classifier.size_px,
+                rules=self.rules,
+                hold_s=self.hold_s,
+            )
+            self.state = replace(self.state, memory=None) if self.state is not None else fresh
+        self.state, outcome = step(self.view, self.state, frame, classifier)
+        return outcome
+
+    def miss(self, *, at: datetime, clock_s: float) -> Outcome | None:
+        """Let time pass without a picture; None before the first frame."""
+        if self.view is None or self.state is None:
+            return None
+        nothing = Frame(self.camera, 0, at, clock_s, self.view.crops[0])
+        self.state, outcome = step_blind(self.view, self.state, nothing)
+        return outcome
+
+
+@dataclass(slots=True, eq=False)
+class Feed:
+    """A camera in the loop: where its frames come from, and when the next is due."""
+
+    watch: Watch
+    source: FrameSource
+    period_s: float
+    due_s: float = 0.0
+    seen_s: float | None = None
+    online: bool | None = None
+    ended: bool = False
+
+
+BLIND_S = 2.0
+"""A camera without a new frame for this long is treated as gone, and its slots as unread."""
+
+
+OnStep = Callable[[Watch, Outcome], None]
+
+
+def run(
+    feeds: Sequence[Feed],
+    classifier: Classifier,
+    sink: Sink,
+    health: Health,
+    *,
+    stop: threading.Event,
+    on_step: OnStep | None = None,
+) -> None:
+    """Count until `stop` is set, or until every camera is a clip that has ended.
+
+    Raises:
+        SpoolError: The outbox cannot be written.
+    """
+    began_s = time.monotonic()
+    while not stop.is_set() and not all(feed.ended for feed in feeds):
+        feed = min((feed for feed in feeds if not feed.ended), key=lambda feed: feed.due_s)
+        if stop.wait(max(0.0, feed.due_s - time.monotonic())):
+            return
+        feed.due_s = max(feed.due_s + feed.period_s, time.monotonic())
+        try:
+            frame = feed.source.read(min(feed.period_s, 0.05))
+        except EOFError:
+            log.info("the clip of camera %s has ended", feed.watch.camera)
+            feed.ended = True
+            continue
+        if frame is not None:
+            outcome = _see(feed, frame, classifier, sink, health)
+            if on_step is not None:
+                on_step(feed.watch, outcome)
+        elif time.monotonic() - (feed.seen_s or began_s) > BLIND_S:
+            _miss(feed, sink, health)
+
+
+def _see(feed: Feed, frame: Frame, classifier: Classifier, sink: Sink, health: Health) -> Outcome:
+    """A frame came: count it."""
+    feed.seen_s = time.monotonic()
+    if feed.online is not True:
+        feed.online = True
+        height, width = frame.image.shape[:2]
+        log.info("camera %s gives pictures of %d × %d", frame.camera, width, height)
+        sink.camera(frame.camera, None)
+    outcome = feed.watch.take(frame, classifier)
+    sink.deliver(feed.watch.shelves, outcome)
+    unread = sum(1 for look in outcome.observations if look.unread is not None)
+    health.beat(looks=len(outcome.observations), unread=unread)
+    return outcome
+
+
+def _miss(feed: Feed, sink: Sink, health: Health) -> None:
+    """No frame came for too long: say so, and let what is known grow old."""
+    camera = feed.watch.camera
+    if feed.online is not False:
+        feed.online = False
+        problem = feed.source.problem or CameraError(f"camera {camera} gives no new picture", reason="timeout")
+        log.warning("%s", problem)
+        sink.camera(camera, problem)
+    if (outcome := feed.watch.miss(at=datetime.now(UTC), clock_s=time.monotonic())) is not None:
+        sink.deliver(feed.watch.shelves, outcome)
+    health.alive()

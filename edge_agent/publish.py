@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -58,8 +58,8 @@ class Publisher(Protocol):
     def retain(self, topic: str, payload: Mapping[str, Any] | str) -> None:
         """Make `payload` the newest of a retained topic."""
 
-    def wake(self) -> None:
-        """Say that the outbox has new rows."""
+    def say(self, topic: str, payload: Mapping[str, Any]) -> None:
+        """Send once if the broker is there, and forget."""
 
 
 @dataclass(slots=True)
@@ -72,8 +72,9 @@ class RecordingPublisher:
         """Keep it."""
         self.retained.append((topic, payload))
 
-    def wake(self) -> None:
-        """Nothing waits."""
+    def say(self, topic: str, payload: Mapping[str, Any]) -> None:
+        """Keep it too."""
+        self.retained.append((topic, payload))
 
 
 @dataclass(slots=True)
@@ -87,16 +88,19 @@ class Tally:
 
 
 class MqttPublisher:
-    """The real publisher. `start`, then `retain` and `wake` from any thread, then `stop`."""
+    """The real publisher. `start`, then `retain` and `say` from any thread, then `stop`."""
 
-    def __init__(self, broker: Broker, topics: Topics, spool: Spool) -> None:
-        """Prepare; nothing is connected before `start`."""
-        self._broker, self._topics, self._spool = broker, topics, spool
+    def __init__(
+        self, broker: Broker, topics: Topics, spool: Spool, *, on_fatal: Callable[[], None] = lambda: None
+    ) -> None:
+        """Prepare; nothing is connected before `start`. `on_fatal` is called when `fatal` has been set."""
+        self._broker, self._topics, self._spool, self._on_fatal = broker, topics, spool, on_fatal
         self.tally = Tally()
         self.fatal: ShelfwatchError | None = None
         self._lock = threading.Lock()
         self._retained: dict[str, str] = {}
         self._dirty: dict[str, None] = {}  # an ordered set
+        self._said: list[tuple[str, str]] = []
         self._waiting: dict[int, int | None] = {}  # message id → seq of the event, None for a retained message
         self._sent_seq = 0
         self._stopping = threading.Event()
@@ -115,8 +119,11 @@ class MqttPublisher:
             self._retained[topic] = text
             self._dirty[topic] = None
 
-    def wake(self) -> None:
-        """The loop looks at the outbox several times a second by itself."""
+    def say(self, topic: str, payload: Mapping[str, Any]) -> None:
+        """Send once at QoS 0 if the broker is there, and forget."""
+        if self.tally.connected:
+            with self._lock:
+                self._said.append((topic, json.dumps(payload, separators=(",", ":"))))
 
     def stop(self, *, flush_s: float = 3.0) -> None:
         """Send what waits for at most `flush_s` seconds, publish `offline` and leave. Rows that remain stay stored."""
@@ -140,6 +147,8 @@ class MqttPublisher:
             if self.fatal is None:
                 self._stopping.wait(random.uniform(0, pause_s))
                 pause_s = min(BACK_OFF_S[1], pause_s * 2)
+        if self.fatal is not None:
+            self._on_fatal()
 
     def _session(self, version: Any) -> Literal["served", "version", "failed"]:
         """One connection from CONNECT to its end."""
@@ -203,6 +212,9 @@ class MqttPublisher:
         with self._lock:
             fresh = [(topic, self._retained[topic]) for topic in self._dirty]
             self._dirty = {}
+            said, self._said = self._said, []
+        for topic, text in said:
+            client.publish(topic, text, qos=0)
         for topic, text in fresh:
             self._waiting[client.publish(topic, text, qos=1, retain=True).mid] = None
         in_flight = sum(1 for seq in self._waiting.values() if seq is not None)
@@ -222,7 +234,8 @@ class MqttPublisher:
         if code.is_failure:
             log.error("the broker refuses message %d: %s", mid, code)
             self.fatal = CredentialsError(
-                f"the broker does not take our messages ({code}). Allow this user to publish below {self._topics.root}/."
+                f"the broker does not take our messages ({code})."
+                f" Allow this user to publish below {self._topics.root}/."
             )
             return
         self.tally.acknowledged += 1
@@ -242,8 +255,8 @@ class MqttPublisher:
 
 def client_for(broker: Broker, version: Any, *, will: str | None = None) -> paho.Client:
     """A paho client for a broker; with `will`, one whose death publishes `offline` there."""
-    session = {} if version == paho.MQTTv5 else {"clean_session": False}
-    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=broker.client_id, protocol=version, **session)
+    clean_session = None if version == paho.MQTTv5 else False
+    client = paho.Client(CallbackAPIVersion.VERSION2, broker.client_id, clean_session, protocol=version)
     client.connect_timeout = CONNECT_TIMEOUT_S
     if broker.username is not None:
         client.username_pw_set(broker.username, broker.password)

@@ -90,7 +90,9 @@ def grid_quads(corners: Quad, *, rows: int, columns: int) -> list[Quad]:
         return float(at[row, column, 0]), float(at[row, column, 1])
 
     return [
-        (point(r, c), point(r, c + 1), point(r + 1, c + 1), point(r + 1, c)) for r in range(rows) for c in range(columns)
+        (point(r, c), point(r, c + 1), point(r + 1, c + 1), point(r + 1, c))
+        for r in range(rows)
+        for c in range(columns)
     ]
 
 
@@ -150,7 +152,7 @@ def whole(image: Pixels, *, size_px: int) -> Pixels:
         (size, size, 3) uint8 RGB.
     """
     height, width = image.shape[:2]
-    return cut(image, plan([WHOLE_FRAME], frame_wh=(width, height), size_px=size_px))[0]
+    return np.asarray(cut(image, plan([WHOLE_FRAME], frame_wh=(width, height), size_px=size_px))[0])
 
 
 def rectified(image: Pixels, quad: Quad) -> Pixels:
@@ -204,4 +206,4 @@ def changed_fraction(now: Pixels, before: Pixels, *, levels: int) -> NDArray[np.
         (n,) float32 in 0..1.
     """
     differs = (cv2.absdiff(now, before) >= levels).any(axis=3)
-    return differs.mean(axis=(1, 2), dtype=np.float32)
+    return np.asarray(differs.mean(axis=(1, 2), dtype=np.float32))

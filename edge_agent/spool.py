@@ -1,8 +1,8 @@
 """The outbox: events wait here, on the device's disk, until the broker has them. Nothing is lost in between.
 
 SQLite with a write-ahead log and `synchronous=FULL`: an event that `put` has returned survives a power cut. Rows are
-numbered by `seq` without gaps; `(epoch, seq)` is how a consumer drops repeats and sees gaps. The outbox is bounded: what
-it has to drop is itself an event that names the range that is gone.
+numbered by `seq` without gaps; `(epoch, seq)` is how a consumer drops repeats and sees gaps. The outbox is bounded:
+what it has to drop is itself an event that names the range that is gone.
 """
 
 import json

@@ -1,0 +1,108 @@
+"""`shelf-agent check`: what the agent needs, whether it works, and what to do about each thing that doesn't."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edge_agent import bundle as bundles
+from edge_agent import config
+from edge_agent.agent import broker_of, load_model
+from edge_agent.capture import clip_info, is_device, is_stream, open_source, redacted
+from edge_agent.collect import first_frame
+from edge_agent.config import CameraSection, Settings
+from edge_agent.publish import probe
+from edge_agent.shelf import BundleError, ShelfwatchError
+from edge_agent.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: what was found, or the error that stands in the way."""
+
+    what: str
+    found: str
+    error: ShelfwatchError | None = None
+
+
+def check(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterator[Finding]:
+    """Look at configuration, model, outbox, cameras and broker, in this order, each as it is found.
+
+    Args:
+        path: The configuration file.
+        cameras: Whether to open the cameras.
+        broker: Whether to connect to the broker.
+    """
+    labels, model_error = _labels(path)
+    finding, settings = _configuration(path, labels)
+    yield finding
+    if settings is None:
+        if model_error is not None:
+            yield Finding("model", "", model_error)
+        return
+    yield _look("model", lambda: _model(settings))
+    yield _look("outbox", lambda: _outbox(settings))
+    for camera in settings.cameras if cameras else ():
+        yield _look(f"camera {camera.id}", lambda camera=camera: _camera(camera))  # type: ignore[misc]
+    if broker:
+        yield _look("broker", lambda: _broker(settings))
+
+
+def labels_of(path: Path) -> tuple[str, ...] | None:
+    """The labels of the model that a configuration names, where its bundle can be read; else None."""
+    return _labels(path)[0]
+
+
+def _labels(path: Path) -> tuple[tuple[str, ...] | None, BundleError | None]:
+    try:
+        where = config.bundle_path(path)
+        return (bundles.read(where).manifest.labels, None) if where is not None else (None, None)
+    except BundleError as error:
+        return None, error
+    except ShelfwatchError:
+        return None, None  # the configuration's own problem, reported with the others
+
+
+def _configuration(path: Path, labels: tuple[str, ...] | None) -> tuple[Finding, Settings | None]:
+    try:
+        settings = config.load(path, labels=labels)
+    except ShelfwatchError as error:
+        return Finding("configuration", "", error), None
+    slots = sum(len(shelf.slots) for camera in settings.cameras for shelf in settings.shelves_of(camera.id))
+    return Finding("configuration", f"{len(settings.shelves)} shelves with {slots} slots"), settings
+
+
+def _look(what: str, at: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, at())
+    except ShelfwatchError as error:
+        return Finding(what, "", error)
+
+
+def _model(settings: Settings) -> str:
+    model = load_model(settings)
+    return f"{model.info.id} knows {len(model.classifier.labels)} labels and runs in {model.classifier.runtime}"
+
+
+def _outbox(settings: Settings) -> str:
+    spool = Spool(settings.outbox.path)
+    waiting = spool.depth()
+    spool.close()
+    return f"{settings.outbox.path} holds {waiting} events that wait"
+
+
+def _camera(camera: CameraSection) -> str:
+    if not (is_stream(camera.source) or is_device(camera.source)):
+        info = clip_info(Path(camera.source))
+        return f"a clip of {info.frame_wh[0]} × {info.frame_wh[1]} at {info.fps:.3g} frames/s"
+    source = open_source(camera.id, camera.source)
+    try:
+        height, width = first_frame(source, redacted(camera.source)).image.shape[:2]
+    finally:
+        source.close()
+    return f"{redacted(camera.source)} gives pictures of {width} × {height}"
+
+
+def _broker(settings: Settings) -> str:
+    broker = broker_of(settings)
+    protocol = probe(replace(broker, client_id=f"{broker.client_id}-check"))  # a running agent keeps its session
+    return f"{broker.host}:{broker.port} speaks MQTT {protocol}"

@@ -1,0 +1,246 @@
+"""`shelf-agent`: the command line of the device. Exit statuses are those of the error tree in `edge_agent.shelf`."""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from edge_agent.config import CameraSection, Settings, load
+from edge_agent.shelf import ConfigError, InputError, ShelfwatchError, nearest
+
+app = typer.Typer(
+    help="Counts what stands on a shelf, from a camera, and publishes it over MQTT.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+out, err = Console(), Console(stderr=True)
+EX_SOFTWARE = 70
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", help="The configuration file.", envvar="SHELFWATCH_CONFIG")
+]
+CameraOption = Annotated[str | None, typer.Option("--camera", help="Which camera; needed where there are several.")]
+
+
+def main() -> None:
+    """Run a command; errors of ours become one message and their exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        app()
+    except ShelfwatchError as error:
+        err.print(f"[bold red]error:[/] {error}", highlight=False, markup=True, soft_wrap=True)
+        sys.exit(error.exit_status)
+    except Exception as error:  # the last resort: a bug of ours
+        if os.environ.get("SHELFWATCH_TRACEBACK"):
+            raise
+        err.print(
+            f"shelf-agent failed unexpectedly ({type(error).__name__}: {error})."
+            " Set SHELFWATCH_TRACEBACK=1 and run it again to see where, and report it.",
+            markup=False,
+        )
+        sys.exit(EX_SOFTWARE)
+
+
+@app.command()
+def run(config: ConfigOption = Path("agent.toml")) -> None:
+    """Count until told to stop (SIGINT, SIGTERM)."""
+    from edge_agent.agent import Agent  # noqa: PLC0415
+    from edge_agent.check import labels_of  # noqa: PLC0415
+
+    with Agent(load(config, labels=labels_of(config))) as agent:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: agent.stop.set())
+        agent.run()
+
+
+@app.command()
+def check(
+    config: ConfigOption = Path("agent.toml"),
+    *,
+    cameras: Annotated[bool, typer.Option(help="Open the cameras.")] = True,
+    broker: Annotated[bool, typer.Option(help="Connect to the broker.")] = True,
+) -> None:
+    """Look at configuration, model, outbox, cameras and broker, and say what to do about each problem."""
+    from edge_agent.check import check as look  # noqa: PLC0415
+
+    worst = 0
+    for finding in look(config, cameras=cameras, broker=broker):
+        if finding.error is None:
+            out.print(f"[green]ok[/]    {finding.what}: {finding.found}", highlight=False, soft_wrap=True)
+        else:
+            out.print(f"[red]wrong[/] {finding.what}: {finding.error}", highlight=False, soft_wrap=True)
+            worst = max(worst, finding.error.exit_status)
+    raise typer.Exit(worst)
+
+
+@app.command()
+def replay(
+    clip: Annotated[Path, typer.Argument(help="A video file.")],
+    config: ConfigOption = Path("agent.toml"),
+    camera: CameraOption = None,
+    *,
+    lines: Annotated[Path, typer.Option("--out", help="Where counts and alerts go as JSON lines; - is here.")] = Path(
+        "-"
+    ),
+    annotate: Annotated[Path | None, typer.Option(help="Also write a video with everything drawn in (.mp4).")] = None,
+    publish: Annotated[bool, typer.Option(help="Also publish to the broker, as if live.")] = False,
+) -> None:
+    """Count every frame of a clip, faster than real time; time is the position in the clip."""
+    from edge_agent.agent import Outlet, load_model, watch_of  # noqa: PLC0415
+    from edge_agent.capture import clip_info  # noqa: PLC0415
+    from edge_agent.capture import replay as frames_of
+    from edge_agent.check import labels_of  # noqa: PLC0415
+    from edge_agent.replay import replay_frames, video  # noqa: PLC0415
+
+    info = clip_info(clip)
+    settings = load(config, labels=labels_of(config))
+    model, chosen = load_model(settings), _camera(settings, camera)
+    with contextlib.ExitStack() as stack:
+        outlets = [stack.enter_context(Outlet(settings, model.info))] if publish else []
+        paint = stack.enter_context(video(annotate, fps=info.fps)) if annotate is not None else None
+        target = stack.enter_context(_text(lines))
+        bar = stack.enter_context(_progress())
+        tally = replay_frames(
+            watch_of(settings, chosen.id),
+            bar.track(frames_of(chosen.id, clip), total=info.frames or None, description="replaying"),
+            model.classifier,
+            sinks=[outlet.delivery for outlet in outlets],
+            lines=target,
+            paint=paint,
+        )
+    err.print(f"{tally.frames} frames, {tally.changes} changes, {tally.alerts} alerts", highlight=False)
+    for outlet in outlets:
+        if outlet.mqtt.fatal is not None:
+            raise outlet.mqtt.fatal
+
+
+@app.command()
+def snapshot(
+    config: ConfigOption = Path("agent.toml"),
+    camera: CameraOption = None,
+    *,
+    picture: Annotated[Path, typer.Option("--out", help="The PNG to write.")] = Path("snapshot.png"),
+) -> None:
+    """Take one picture and draw the slots in, to aim the camera and check the slots."""
+    import cv2  # noqa: PLC0415
+
+    from edge_agent.annotate import draw_slots  # noqa: PLC0415
+    from edge_agent.capture import open_source  # noqa: PLC0415
+    from edge_agent.collect import first_frame  # noqa: PLC0415
+
+    settings = load(config)
+    chosen = _camera(settings, camera)
+    source = open_source(chosen.id, chosen.source)
+    try:
+        frame = first_frame(source, chosen.id)
+    finally:
+        source.close()
+    encoded, png = cv2.imencode(".png", draw_slots(frame.image, settings.shelves_of(chosen.id)))
+    try:
+        picture.write_bytes(png.tobytes() if encoded else b"")
+    except OSError as error:
+        raise InputError(f"the picture cannot be written to {picture} ({error}). Give a path of yours.") from error
+    out.print(f"{picture}: {frame.image.shape[1]} × {frame.image.shape[0]}", highlight=False)
+
+
+@app.command()
+def collect(
+    folder: Annotated[Path, typer.Argument(help="Where the crops go, a folder per label.")],
+    config: ConfigOption = Path("agent.toml"),
+    camera: CameraOption = None,
+    *,
+    label: Annotated[str | None, typer.Option(help="What stands in every slot now, such as `empty`.")] = None,
+    every_s: Annotated[float, typer.Option(min=0, help="Seconds between pictures.")] = 5.0,
+    pictures: Annotated[int, typer.Option(min=1, help="How many pictures to take.")] = 12,
+) -> None:
+    """Store the crop of every slot for labelling: sorted by the model's guess where there is a model."""
+    from edge_agent.agent import load_model  # noqa: PLC0415
+    from edge_agent.capture import open_source  # noqa: PLC0415
+    from edge_agent.collect import first_frame, store_crops  # noqa: PLC0415
+
+    settings = load(config)
+    chosen = _camera(settings, camera)
+    classifier = load_model(settings).classifier if label is None and settings.model.bundle.exists() else None
+    source = open_source(chosen.id, chosen.source)
+    written = taken = 0
+    try:
+        with _progress() as bar:
+            for _ in bar.track(range(pictures), description="collecting"):
+                began_s = time.monotonic()
+                try:
+                    frame = first_frame(source, chosen.id)
+                except EOFError:
+                    break
+                shelves = settings.shelves_of(chosen.id)
+                written += store_crops(frame, shelves, folder, label=label, classifier=classifier)
+                taken += 1
+                time.sleep(max(0.0, every_s - (time.monotonic() - began_s)) if taken < pictures else 0)
+    finally:
+        source.close()
+    out.print(f"{written} crops from {taken} pictures in {folder}", highlight=False)
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float | None, typer.Option(min=1, help="End after so many seconds; else with Ctrl-C.")] = None,
+    seed: Annotated[int, typer.Option(help="Which shelf and which shoppers.")] = 7,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the embedded broker; 0 takes a free one.")
+    ] = 1883,
+) -> None:
+    """Show the whole chain at work: a simulated shelf camera, the bundled model, an embedded MQTT broker."""
+    from edge_agent.demo.show import show  # noqa: PLC0415
+
+    show(seconds=seconds, seed=seed, port=port, console=out)
+
+
+def _camera(settings: Settings, wanted: str | None) -> CameraSection:
+    """The camera that a command is about."""
+    by_id = {camera.id: camera for camera in settings.cameras}
+    if wanted is None and len(by_id) == 1:
+        return settings.cameras[0]
+    if wanted is None:
+        raise ConfigError(f"the configuration has {len(by_id)} cameras: name one with --camera ({', '.join(by_id)}).")
+    if wanted not in by_id:
+        raise ConfigError(f'there is no camera "{wanted}"; {nearest(wanted, by_id)}.')
+    return by_id[wanted]
+
+
+@contextlib.contextmanager
+def _text(path: Path) -> Iterator[TextIO]:
+    """A file to write lines to, or standard output for `-`."""
+    if path == Path("-"):
+        yield sys.stdout
+        return
+    try:
+        file = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error}). Give a path of yours.") from error
+    with file:
+        yield file
+
+
+def _progress() -> Progress:
+    """A progress bar on standard error, still where that is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Slot crops for labelling: photographs for the next model, taken where it will have to work."""
+
+import time
+from pathlib import Path
+
+import cv2
+
+from edge_agent.capture import FrameSource
+from edge_agent.inference import Classifier
+from edge_agent.regions import rectified, whole
+from edge_agent.shelf import CameraError, Frame, InputError, Shelf
+
+FIRST_FRAME_S = 20.0
+"""How long a camera may take to give its first picture: opening one takes up to 10 s."""
+
+
+def first_frame(source: FrameSource, camera: str, *, timeout_s: float = FIRST_FRAME_S) -> Frame:
+    """The first picture of a camera.
+
+    Raises:
+        CameraError: None came; with the camera's own reason where it gave one.
+    """
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        frame = source.read(0.1)
+        if frame is not None:
+            return frame
+        if source.problem is not None:
+            raise source.problem
+    raise CameraError(
+        f"camera {camera} gave no picture within {timeout_s:.0f} s."
+        " Check its address, and that no other program holds it.",
+        reason="timeout",
+    )
+
+
+def store_crops(
+    frame: Frame,
+    shelves: tuple[Shelf, ...],
+    out: Path,
+    *,
+    label: str | None,
+    classifier: Classifier | None,
+) -> int:
+    """Write every slot of a frame as a PNG of its own, straightened, at the camera's resolution.
+
+    A crop goes into the folder of its class, so that `shelf-train fit` can read the whole as it is: `label` where a
+    person says what stands there, else what the model takes it for, else `unlabelled`. Sort what is wrong by moving it.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    taken = f"{frame.captured_at:%Y%m%dT%H%M%S}-{frame.captured_at.microsecond // 1000:03d}"
+    written = 0
+    for shelf in shelves:
+        for slot in shelf.slots:
+            picture = rectified(frame.image, slot.quad)
+            name = label
+            if name is None and classifier is not None:
+                scores = classifier.classify(whole(picture, size_px=classifier.size_px)[None])
+                name = classifier.labels[int(scores[0].argmax())]
+            folder = out / (name or "unlabelled")
+            encoded, png = cv2.imencode(".png", picture)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / f"{frame.camera}-{shelf.id}-{slot.id}-{taken}.png").write_bytes(png.tobytes())
+            except OSError as error:
+                raise InputError(f"crops cannot be written to {folder} ({error}). Give a folder of yours.") from error
+            written += bool(encoded)
+    return written

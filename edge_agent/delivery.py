@@ -1,0 +1,69 @@
+"""What a step found → events in the outbox and snapshots for the publisher: only what changed, plus a heartbeat."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from edge_agent.messages import (
+    ModelInfo,
+    Topics,
+    alert_body,
+    camera_payload,
+    counts_body,
+    state_payload,
+)
+from edge_agent.pipeline import Outcome
+from edge_agent.publish import Publisher
+from edge_agent.shelf import CameraError, Count, Shelf
+from edge_agent.spool import Spool
+
+
+class Delivery:
+    """The last station of a step: one transaction of the outbox, then the retained states as of it."""
+
+    def __init__(
+        self, topics: Topics, spool: Spool, publisher: Publisher, model: ModelInfo, *, heartbeat_s: float = 60.0
+    ) -> None:
+        """Deliver for one device."""
+        self._topics, self._spool, self._publisher, self._model = topics, spool, publisher, model
+        self._heartbeat_s = heartbeat_s
+        self._last: dict[str, tuple[Count, float]] = {}
+        self._as_of = spool.last_seq()
+        self.changes = 0
+        self.alerts = 0
+
+    def deliver(self, shelves: Iterable[Shelf], outcome: Outcome) -> None:
+        """Store the events of a step, and pass on the states that are new or due.
+
+        Raises:
+            SpoolError: The disk does not take the events.
+        """
+        now, frame = datetime.now(UTC), outcome.frame
+        slots = {shelf.id: tuple(slot.id for slot in shelf.slots) for shelf in shelves}
+        events: list[tuple[str, dict[str, Any]]] = []
+        for count in outcome.counts:
+            if count.shelf in outcome.changed:
+                before = self._last[count.shelf][0] if count.shelf in self._last else None
+                body = counts_body(count, before, slots[count.shelf], frame, ts=now, model=self._model)
+                events.append((self._topics.event(count.shelf), body))
+        self.changes += len(events)
+        for alert in outcome.alerts:
+            events.append((self._topics.event(alert.shelf), alert_body(alert, frame, ts=now, model=self._model)))
+        self.alerts += len(outcome.alerts)
+        if events:
+            self._as_of = self._spool.put(events)
+        for count in outcome.counts:
+            _, sent_s = self._last.get(count.shelf, (None, float("-inf")))
+            if count.shelf in outcome.changed or frame.clock_s - sent_s >= self._heartbeat_s:
+                state = state_payload(
+                    count, frame, ts=now, epoch=self._spool.epoch, as_of_seq=self._as_of, model=self._model
+                )
+                self._publisher.retain(self._topics.state(count.shelf), state)
+                self._last[count.shelf] = (count, frame.clock_s)
+
+    def camera(self, camera: str, problem: CameraError | None) -> None:
+        """Publish that a camera came or went."""
+        payload = camera_payload(
+            online=problem is None, reason=problem.reason if problem is not None else None, since=datetime.now(UTC)
+        )
+        self._publisher.retain(self._topics.camera(camera), payload)

@@ -1,0 +1,98 @@
+"""How the agent itself fares: counters, the health message, and what systemd is told."""
+
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.inference import Classifier
+from edge_agent.messages import HEALTH_SCHEMA
+
+
+def notify_systemd(state: str) -> None:
+    """Tell the service manager, where there is one: `READY=1`, `WATCHDOG=1`, `STOPPING=1` (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):  # an abstract socket
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.sendto(state.encode(), address)
+
+
+class Stopwatch:
+    """A classifier that times the one it wraps."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        """Wrap `classifier`; the last 1,000 batches are remembered."""
+        self._classifier = classifier
+        self._batches_ms: deque[float] = deque(maxlen=1000)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the scores."""
+        return self._classifier.labels
+
+    @property
+    def size_px(self) -> int:
+        """Side of the crops that it takes."""
+        return self._classifier.size_px
+
+    def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Crops → scores, timed."""
+        began_s = time.perf_counter()
+        scores = self._classifier.classify(crops)
+        self._batches_ms.append((time.perf_counter() - began_s) * 1000)
+        return scores
+
+    def percentiles_ms(self) -> tuple[float, float] | None:
+        """Median and 95th percentile of a batch's time, None before the first."""
+        if not self._batches_ms:
+            return None
+        p50, p95 = np.percentile(self._batches_ms, [50, 95])
+        return round(float(p50), 2), round(float(p95), 2)
+
+
+class Health:
+    """Counts completed steps; only they, and declared outages, feed the watchdog and send the health message."""
+
+    def __init__(self, say: Callable[[dict[str, Any]], None], *, every_s: float = 60.0) -> None:
+        """Begin to count; `say` gets the counters every `every_s` seconds."""
+        self._say, self._every_s = say, every_s
+        self._began_s = self._said_s = time.monotonic()
+        self._ready = False
+        self.frames = 0
+        self.unread = 0
+        self.looks = 0
+
+    def beat(self, *, looks: int, unread: int) -> None:
+        """A step is complete: `looks` slots were looked at, `unread` of them could not be read."""
+        self.frames += 1
+        self.looks += looks
+        self.unread += unread
+        self.alive()
+
+    def alive(self) -> None:
+        """A step is complete, or the outage of a camera has been declared: tell systemd, and whoever listens."""
+        notify_systemd("WATCHDOG=1" if self._ready else "READY=1")
+        self._ready = True
+        now_s = time.monotonic()
+        if now_s - self._said_s >= self._every_s:
+            self._said_s = now_s
+            self._say(self.counters())
+
+    def counters(self) -> dict[str, Any]:
+        """What the health message says of the steps so far."""
+        uptime_s = time.monotonic() - self._began_s
+        return {
+            "schema": HEALTH_SCHEMA,
+            "uptime_s": round(uptime_s),
+            "frames": self.frames,
+            "frames_per_s": round(self.frames / max(uptime_s, 1e-3), 2),
+            "unread_ratio": round(self.unread / self.looks, 4) if self.looks else None,
+        }
