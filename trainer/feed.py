@@ -1,0 +1,176 @@
+"""Photographs → arrays, with every core busy: OpenCV lets go of Python's lock, so threads are enough.
+
+Photographs are decoded once and kept in memory, smaller, up to a budget. What cannot be decoded is named and left out.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.regions import whole
+from edge_agent.shelf import DataError, ShelfwatchError
+from trainer.augment import Jitter, shrunk, view
+from trainer.data import Photo, decode
+from trainer.report import Watch
+
+Pixels = NDArray[np.uint8]
+T = TypeVar("T")
+R = TypeVar("R")
+
+KEPT_BYTES = 2 * 2**30
+"""Memory for decoded photographs. The rest is decoded again in every epoch."""
+AHEAD = 4
+"""Batches that are made ahead of the one in training."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Album:
+    """Photographs that are known to decode.
+
+    `copies` holds (height, width, 3) uint8 BGR, or None where memory did not suffice; `problems` says what was left
+    out and why, a line per photograph.
+    """
+
+    photos: tuple[Photo, ...]
+    copies: tuple[Pixels | None, ...]
+    problems: tuple[str, ...]
+    size_px: int
+
+    def image(self, index: int) -> Pixels:
+        """A photograph, (height, width, 3) uint8 BGR, at least as large as views need."""
+        kept = self.copies[index]
+        return decode(self.photos[index].path) if kept is None else kept
+
+
+def open_album(photos: Sequence[Photo], *, size_px: int, watch: Watch, kept_bytes: int = KEPT_BYTES) -> Album:
+    """Decode photographs for training, and keep smaller copies."""
+
+    def develop(photo: Photo) -> Pixels | str:
+        try:
+            return shrunk(decode(photo.path), size_px=size_px)
+        except ShelfwatchError as error:
+            return str(error)
+
+    good: list[Photo] = []
+    copies: list[Pixels | None] = []
+    problems: list[str] = []
+    watch.begin("reading photographs", len(photos))
+    with ThreadPoolExecutor(workers()) as pool:
+        for photo, developed in zip(photos, _ahead(pool, develop, photos), strict=True):
+            watch.advance()
+            if isinstance(developed, str):
+                problems.append(developed)
+                continue
+            good.append(photo)
+            copies.append(developed if developed.nbytes <= kept_bytes else None)
+            kept_bytes -= developed.nbytes if copies[-1] is not None else 0
+    return Album(tuple(good), tuple(copies), tuple(problems), size_px)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looks:
+    """Photographs exactly as the network sees them on the device, of those that decode.
+
+    `pixels` is (n, size, size, 3) uint8 RGB, `photos` are the n photographs, `truth` is (n,) their label indices, and
+    `problems` says what was left out and why, a line per photograph.
+    """
+
+    pixels: Pixels
+    photos: tuple[Photo, ...]
+    truth: NDArray[np.int64]
+    problems: tuple[str, ...]
+
+
+def look_at(photos: Sequence[Photo], *, size_px: int, watch: Watch) -> Looks:
+    """Read photographs as the device would.
+
+    Raises:
+        DataError: None of them decodes.
+    """
+
+    def see(photo: Photo) -> Pixels | str:
+        try:
+            return whole(decode(photo.path), size_px=size_px)
+        except ShelfwatchError as error:
+            return str(error)
+
+    pixels: list[Pixels] = []
+    kept: list[Photo] = []
+    problems: list[str] = []
+    watch.begin("reading photographs to judge by", len(photos))
+    with ThreadPoolExecutor(workers()) as pool:
+        for photo, seen in zip(photos, _ahead(pool, see, photos), strict=True):
+            watch.advance()
+            if isinstance(seen, str):
+                problems.append(seen)
+                continue
+            pixels.append(seen)
+            kept.append(photo)
+    if not pixels:
+        first = problems[0] if problems else "there are none"
+        raise DataError(f"none of the {len(photos)} photographs to judge by can be read: {first}")
+    truth = np.asarray([photo.label_index for photo in kept], dtype=np.int64)
+    return Looks(np.stack(pixels), tuple(kept), truth, tuple(problems))
+
+
+def batches(
+    album: Album, *, batch: int, jitter: Jitter, seed: int
+) -> Generator[tuple[Pixels, NDArray[np.int64]], None, None]:
+    """Endless batches of random views, all of one size; each epoch passes every photograph in a new order.
+
+    Yields:
+        (batch, size, size, 3) uint8 RGB and (batch,) label indices; the same for the same seed.
+    """
+    truth = np.asarray([photo.label_index for photo in album.photos], dtype=np.int64)
+
+    def make(job: tuple[int, NDArray[np.int64]]) -> tuple[Pixels, NDArray[np.int64]]:
+        epoch, chosen = job
+        views = [
+            view(album.image(i), size_px=album.size_px, jitter=jitter, rng=np.random.default_rng([seed, epoch, i]))
+            for i in chosen.tolist()
+        ]
+        return np.stack(views), truth[chosen]
+
+    with ThreadPoolExecutor(workers()) as pool:
+        yield from _ahead(pool, make, shuffled(len(truth), batch=batch, seed=seed))
+
+
+def steps_per_epoch(count: int, *, batch: int) -> int:
+    """Batches that pass every photograph at least once."""
+    return -(-count // batch)
+
+
+def shuffled(count: int, *, batch: int, seed: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Epoch and photographs of each batch, endlessly; the last batch of an epoch is filled up from its beginning."""
+    epoch = 0
+    while True:
+        order = np.random.default_rng([seed, epoch]).permutation(count)
+        steps = steps_per_epoch(count, batch=batch)
+        yield from ((epoch, part) for part in np.resize(order, steps * batch).reshape(steps, batch))
+        epoch += 1
+
+
+def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Sequence[T] | Iterator[T]) -> Iterator[R]:
+    """Like `map`, in order, but only a little ahead of what is asked for, so that endless work is possible."""
+    waiting: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > AHEAD * workers():
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def workers() -> int:
+    """Threads for decoding and augmentation: one per core."""
+    return max(2, os.cpu_count() or 2)
