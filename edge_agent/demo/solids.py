@@ -154,7 +154,7 @@ def _face(image: Pixels, alpha: Pixels, label: Pixels, corners: NDArray[np.float
     patch = np.zeros_like(alpha)
     cv2.fillPoly(patch, [np.round(corners * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
     toned = cv2.convertScaleAbs(warped, alpha=tone)
-    cv2.copyTo(toned, cv2.compare(patch, 127, cv2.CMP_GT), image)
+    image[patch > 127] = toned[patch > 127]
     cv2.max(alpha, patch, alpha)
 
 

@@ -117,7 +117,7 @@ class View:
         middle = np.asarray([place.palm[0] * width, (place.palm[1] + place.sink - PIECE_ABOVE) * height, 1.0])
         flat = np.linalg.inv(self._to_frame) @ middle
         flat = flat[:2] / flat[2]
-        near = np.asarray([flat, flat + (1.0, 0.0), flat + (0.0, 1.0)])
+        near = np.asarray([flat, flat + np.asarray([1.0, 0.0]), flat + np.asarray([0.0, 1.0])])
         seen = np.column_stack([near, np.ones(3)]) @ self._to_frame.T
         seen = seen[:, :2] / seen[:, 2:]
         slope = np.column_stack([seen[1] - seen[0], seen[2] - seen[0]]) / self._scale
@@ -151,7 +151,7 @@ def _over(image: Pixels, picture: Pixels, affine: NDArray[np.float64], light: ND
     part = image[top + box[1] : top + box[1] + box[3], left + box[0] : left + box[0] + box[2]]
     colour = cv2.cvtColor(warped, cv2.COLOR_BGRA2BGR)
     blue, green, red = (float(level) for level in light)
-    colour = cv2.multiply(colour, (blue, green, red, 1.0))
+    colour = cv2.multiply(colour, np.asarray([blue, green, red, 1.0]))
     rest = cv2.bitwise_not(alpha)
     cv2.multiply(part, cv2.merge([rest, rest, rest]), dst=part, scale=1 / 255)
     cv2.add(part, colour, dst=part)

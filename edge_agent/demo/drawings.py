@@ -1,0 +1,190 @@
+"""A training data set of drawn shelves: random contents, cameras, light and arms, cut into slots and sorted by label.
+
+    python -m edge_agent.demo.drawings OUT --crops 7000 --seed 1
+
+writes OUT/train/<label>/*.jpg, OUT/validation/… and OUT/test/…, which share neither pieces, shelves nor light.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+
+from edge_agent.demo.arm import Arm, Placement, random_arm
+from edge_agent.demo.brush import Pixels
+from edge_agent.demo.camera import SLOTS, random_pose
+from edge_agent.demo.furniture import random_look
+from edge_agent.demo.light import Levels, Noise
+from edge_agent.demo.products import PRODUCTS
+from edge_agent.demo.view import Contents, View
+from edge_agent.demo.visits import random_stand
+from edge_agent.regions import rectified
+from edge_agent.shelf import EMPTY, OCCLUDED, DataError, Quad, ShelfwatchError
+
+LABELS = (*PRODUCTS, EMPTY, OCCLUDED)
+"""The label of every folder."""
+SPLITS = {"train": 0.70, "validation": 0.15, "test": 0.15}
+"""The share of each split."""
+OCCLUDED_FROM = 0.17
+"""A slot is `occluded` when an arm and what it holds cover at least this share (0..1) of it."""
+CLEAR_BELOW = 0.03
+"""A slot counts as seen when less than this share is covered; what lies between is left out."""
+
+_SPECIAL_SHARE = 2.5  # empty and occluded crops for each crop of a product
+_FRAMES_PER_VIEW = 5
+_FRAME_SIZES = ((960, 540), (1120, 630))
+_VARIANTS = {"train": range(1000, 1012), "validation": range(2000, 2005), "test": range(3000, 3005)}
+
+_Rng = np.random.Generator
+
+
+def write(out: Path, *, crops: int, seed: int, progress: Callable[[int, int], None] | None = None) -> dict[str, int]:
+    """Write a data set.
+
+    Args:
+        out: A folder that doesn't exist yet, or is empty.
+        crops: How many pictures to write in all, about; each label gets at least one in each split.
+        seed: Decides everything; any whole number from 0.
+        progress: Called now and then with the pictures written so far and those in all.
+
+    Returns:
+        The pictures written for each label.
+
+    Raises:
+        DataError: The folder holds something already, or a picture cannot be written.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise DataError(f"{out} is not empty; name a new folder, so that no old pictures mix with the new ones")
+    plans = {split: _quota(round(crops * share)) for split, share in SPLITS.items()}
+    total, done = sum(sum(plan.values()) for plan in plans.values()), 0
+    written = dict.fromkeys(LABELS, 0)
+    for number, (split, left) in enumerate(plans.items()):
+        for label in LABELS:
+            (out / split / label).mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng([seed, 100 + number])
+        for label, crop in _crops(split, left, rng):
+            path = out / split / label / f"{written[label]:05d}.jpg"
+            if not cv2.imwrite(str(path), crop, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(82, 97))]):
+                raise DataError(f"{path} cannot be written; is the disk full?")
+            written[label] += 1
+            done += 1
+            if progress is not None and (done % 50 == 0 or done == total):
+                progress(done, total)
+    return written
+
+
+def _quota(crops: int) -> dict[str, int]:
+    """How many crops of each label make `crops`."""
+    shares = {label: 1.0 if label in PRODUCTS else _SPECIAL_SHARE for label in LABELS}
+    unit = crops / sum(shares.values())
+    return {label: max(1, round(unit * share)) for label, share in shares.items()}
+
+
+def _crops(split: str, left: dict[str, int], rng: _Rng) -> Iterator[tuple[str, Pixels]]:
+    """Labelled crops until none is `left` to make; each frame gives all that are still wanted of its slots."""
+    noises = {
+        size: [Noise(size, sigma, int(rng.integers(1 << 30))) for sigma in (1.2, 2.6, 5.0)] for size in _FRAME_SIZES
+    }
+    while any(left.values()):
+        size = _FRAME_SIZES[int(rng.integers(len(_FRAME_SIZES)))]
+        planned = [str(product) for product in rng.choice(PRODUCTS, SLOTS)]
+        light_seed = int(rng.integers(1 << 30))
+        view = View(size, planned, pose=random_pose(rng), look=random_look(rng), seed=light_seed)
+        quads = view.pose.slot_quads()
+        for _ in range(_FRAMES_PER_VIEW):
+            contents = _contents(_VARIANTS[split], left, rng)
+            image, covered = _frame(view, contents, rng, arm=left[OCCLUDED] > 0 or rng.uniform() < 0.2)
+            noises[size][int(rng.integers(3))].add(image, int(rng.integers(1 << 20)))
+            for slot in rng.permutation(SLOTS).tolist():
+                label = _label(contents[slot], float(covered[slot]))
+                if label is not None and left[label] > 0:
+                    left[label] -= 1
+                    yield label, rectified(image, _jittered(quads[slot], rng))
+
+
+def _label(piece: tuple[str, int] | None, covered: float) -> str | None:
+    """What a slot is to be called; None where nobody could say."""
+    if covered >= OCCLUDED_FROM:
+        return OCCLUDED
+    if covered >= CLEAR_BELOW:
+        return None
+    return EMPTY if piece is None else piece[0]
+
+
+def _contents(variants: range, left: dict[str, int], rng: _Rng) -> Contents:
+    """A random shelf: mostly what is still wanted, anything anywhere."""
+    wanted = np.asarray([left[product] for product in PRODUCTS], dtype=np.float64)
+    wanted = wanted + max(0.05 * float(wanted.max()), 0.01)
+    chosen = rng.choice(np.asarray(PRODUCTS), SLOTS, p=wanted / wanted.sum())
+    of_empty = 0.15 if wanted.max() > 1 else 0.5
+    gaps = rng.uniform(size=SLOTS) < (of_empty if left[EMPTY] else 0.06)
+    return tuple(
+        None if gap else (str(product), int(rng.choice(variants))) for product, gap in zip(chosen, gaps, strict=True)
+    )
+
+
+def _frame(view: View, contents: Contents, rng: _Rng, *, arm: bool) -> tuple[Pixels, NDArray[np.float64]]:
+    """A picture of a shelf in any light, perhaps with an arm, and how much of each slot is covered (0..1)."""
+    total, share = float(np.exp(rng.uniform(np.log(0.40), np.log(1.30)))), rng.uniform(0.15, 0.85)
+    light = Levels(total * share, total * (1 - share))
+    image = view.lit(view.still(contents), light)
+    covered = np.zeros(SLOTS)
+    if arm and rng.uniform() < 0.75:
+        who, place = _reach(rng)
+        view.reach(image, light, who, place)
+        covered = view.hidden(who, place)
+    if rng.uniform() < 0.4:
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 0.9))).astype(np.uint8, copy=False)
+    return image, covered
+
+
+def _reach(rng: _Rng) -> tuple[Arm, Placement]:
+    """Some arm on its way to somewhere, every other one with a piece in its hand."""
+    goal = float(rng.uniform(0.05, 0.95)), float(rng.uniform(0.08, 0.92))
+    stand = random_stand(goal, rng)
+    share = float(rng.uniform(0.45, 1.0))
+    palm = (
+        stand.away[0] + (goal[0] - stand.away[0]) * share,
+        stand.away[1] + (goal[1] - stand.away[1]) * share,
+    )
+    held = (str(rng.choice(PRODUCTS)), int(rng.integers(4000, 4004))) if rng.uniform() < 0.5 else None
+    grip = held is not None or bool(rng.uniform() < 0.3)
+    return random_arm(rng), Placement(palm, stand.shoulder, grip, held)
+
+
+def _jittered(quad: Quad, rng: _Rng) -> Quad:
+    """A slot as somebody might have marked it: shifted by up to 3 % of its size, each corner by up to 2 % more."""
+    corners = np.asarray(quad)
+    size = corners.max(axis=0) - corners.min(axis=0)
+    moved = corners + (rng.uniform(-0.03, 0.03, 2) + rng.uniform(-0.02, 0.02, (4, 2))) * size
+    one, two, three, four = ((float(x), float(y)) for x, y in np.clip(moved, 0, 1))
+    return one, two, three, four
+
+
+def main(
+    out: Annotated[Path, typer.Argument(help="A new folder for the pictures.")],
+    crops: Annotated[int, typer.Option(min=1, help="How many pictures to write.")] = 7000,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other pictures.")] = 1,
+) -> None:
+    """Draw shelves and write their slots as a data set for shelf-train."""
+    console = Console(stderr=True)
+    try:
+        with Progress(console=console) as bar:
+            task = bar.add_task("drawing", total=crops)
+            written = write(
+                out, crops=crops, seed=seed, progress=lambda done, total: bar.update(task, completed=done, total=total)
+            )
+    except ShelfwatchError as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(error.exit_status) from error
+    console.print(f"{sum(written.values())} pictures of {len(written)} labels in {out}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
