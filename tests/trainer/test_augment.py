@@ -1,0 +1,56 @@
+"""Views of a photograph could have been taken, and the same generator takes the same view."""
+
+import numpy as np
+
+from edge_agent.regions import whole
+from trainer.augment import Jitter, random_quad, shrunk, view
+
+STILL = Jitter(
+    zoom=(1.0, 1.0), rotate_deg=0, shear=0, shift=0, corner=0, gain=0, tint=0, contrast=0, flip=False
+)  # changes nothing
+
+
+def _image(width=90, height=60):
+    return np.random.default_rng(0).integers(0, 255, (height, width, 3)).astype(np.uint8)
+
+
+def test_a_view_without_jitter_is_what_the_device_sees():
+    """Augmentation starts from the device's own sampling."""
+    image = _image()
+    assert np.array_equal(view(image, size_px=32, jitter=STILL, rng=np.random.default_rng(1)), whole(image, size_px=32))
+
+
+def test_views_differ_but_repeat_with_their_generator():
+    """Randomness comes from the generator alone."""
+    one, again, other = (view(_image(), size_px=32, jitter=Jitter(), rng=np.random.default_rng(s)) for s in (1, 1, 2))
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert (one.shape, one.dtype) == ((32, 32, 3), np.uint8)
+
+
+def test_without_flip_nothing_is_mirrored():
+    """Products that are told apart by text keep it readable."""
+    image = np.zeros((40, 40, 3), np.uint8)
+    image[:, :20] = 255
+    sides = {
+        flip: {
+            bool(view(image, size_px=16, jitter=Jitter(flip=flip), rng=np.random.default_rng(s))[8, 2, 0] > 127)
+            for s in range(20)
+        }
+        for flip in (True, False)
+    }
+    assert sides == {True: {True, False}, False: {True}}
+
+
+def test_quads_stay_near_the_photograph():
+    """A view shows most of the photograph: its corners wander by no more than the jitter allows."""
+    corners = np.array([random_quad(Jitter(), np.random.default_rng(seed)) for seed in range(200)])
+    assert corners.min() > -0.35
+    assert corners.max() < 1.35
+
+
+def test_kept_copies_are_small_but_large_enough():
+    """Memory holds a quarter more than views need, and small photographs as they are."""
+    assert shrunk(_image(1000, 800), size_px=64).shape == (80, 100, 3)
+    small = _image(90, 60)
+    assert shrunk(small, size_px=64) is small

@@ -1,0 +1,226 @@
+"""A real training learns what is easy, keeps its best epoch, repeats with its seed, and survives bad photographs."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.shelf import DataError, InputError
+from trainer import data, fit, models
+from trainer.feed import look_at
+from trainer.loop import Work, train
+from trainer.recipe import settle
+from trainer.report import Unwatched
+
+
+def _recipe(**options):
+    asked = {"size_px": 32, "width": 0.25, "epochs": 6, "batch": 8, "lr": 3e-3, "seed": 1} | options
+    return settle(asked.pop("network", "small-cnn"), **asked)
+
+
+def _fit(folder, **options):
+    watch = Unwatched()
+    return fit.fit(data.load(folder, seed=1), _recipe(**options), watch=watch), watch
+
+
+@pytest.mark.parametrize("names", [("empty", "stocked"), ("cola", "oat", "water")])
+def test_a_small_network_learns_two_and_three_easy_classes(draw_classes, tmp_path, names):
+    """Training, writing and reading back is one chain, and its network is right about photographs it never saw."""
+    splits = data.load(draw_classes(names, 30), seed=1)
+    trained = fit.fit(splits, _recipe(epochs=15), watch=Unwatched())
+    assert trained.evaluation.accuracy >= 0.9
+    files = fit.write(trained, tmp_path / "out" / "model.keras")
+    assert [file.name for file in files] == ["model.keras", "model.json", "history.csv", "accuracy.png", "loss.png"]
+
+    model, card = models.load(files[0])
+    looks = look_at(splits.test, size_px=32, watch=Unwatched())
+    scores = models.predictor(model)(looks.pixels)
+    assert scores.shape == (len(splits.test), len(names))
+    assert scores.sum(axis=1) == pytest.approx(1, abs=1e-4)
+    assert (scores.argmax(axis=1) == looks.truth).mean() >= 0.9
+    assert np.allclose(scores, models.predictor(trained.model)(looks.pixels), atol=1e-5)
+    assert card["labels"] == list(names)
+
+
+def test_what_is_written_tells_how_the_model_came_about(draw_classes, tmp_path):
+    """The card, the history and the curves are enough to repeat and to judge a run."""
+    trained, _ = _fit(draw_classes(["cola", "oat"], 10), epochs=3)
+    fit.write(trained, tmp_path / "out" / "cola.keras")
+    card = json.loads((tmp_path / "out" / "cola.json").read_text())
+    assert card["schema"] == "shelfwatch.model/1"
+    assert (card["size_px"], card["recipe"]["network"], card["recipe"]["seed"]) == (32, "small-cnn", 1)
+    assert (card["data"]["train"], card["data"]["validation"]) == (12, 4)
+    assert len(card["data"]["sha256"]) == 64
+    assert card["training"]["best_epoch"] == trained.course.best_epoch
+    assert set(card["versions"]) == {"python", "tensorflow", "keras"}
+    assert card["metrics"]["validation"]["accuracy"] == trained.evaluation.accuracy
+
+    with (tmp_path / "out" / "history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert {"loss", "accuracy", "validation_loss", "validation_accuracy", "lr", "seconds"} < set(rows[0])
+    for name in ("accuracy.png", "loss.png"):
+        assert cv2.imread(str(tmp_path / "out" / name)).std() > 1
+    assert not list((tmp_path / "out").glob(".*")), "no partial file is left"
+
+
+def test_the_same_seed_gives_the_same_history_and_another_does_not(draw_classes):
+    """A run can be had again, figure by figure."""
+    folder = draw_classes(["cola", "oat"], 10)
+    one, two, other = (_fit(folder, epochs=3, seed=seed)[0] for seed in (4, 4, 5))
+    losses = [[(epoch.loss, epoch.validation_loss) for epoch in run.course.history] for run in (one, two, other)]
+    assert losses[0] == losses[1]
+    assert losses[0] != losses[2]
+
+
+def _work(model, judgements, *, steps=2):
+    """Batches of noise, and validation figures that are made up beforehand; weights are kept as they are judged."""
+    rng = np.random.default_rng(0)
+    seen = []
+
+    def judge():
+        seen.append(model.get_weights()[0].copy())
+        answer = judgements[len(seen) - 1]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def draw():
+        return rng.integers(0, 255, (4, 32, 32, 3)).astype(np.uint8), np.array([0, 1, 0, 1])
+
+    return Work(draw, judge, steps), seen
+
+
+def test_the_best_epoch_is_what_remains(draw_classes):
+    """Highest accuracy wins, lower loss among equals; patience ends what no longer gets better."""
+    del draw_classes
+    recipe = _recipe(epochs=9, patience=2)
+    model = models.build(recipe, classes=2)
+    work, seen = _work(model, [(0.9, 0.5), (0.8, 0.7), (0.5, 0.7), (0.1, 0.6), (0.6, 0.7), (0.0, 1.0)])
+    course = train(model, work, recipe, Unwatched())
+    assert (course.best_epoch, len(course.history), course.interrupted) == (3, 5, False)
+    assert np.array_equal(model.get_weights()[0], seen[2])
+    assert not np.array_equal(seen[2], seen[4])
+
+
+def test_ctrl_c_keeps_the_best_epoch_so_far_and_says_so():
+    """An evening's training is not lost to impatience."""
+    recipe = _recipe(epochs=9)
+    model = models.build(recipe, classes=2)
+    work, seen = _work(model, [(0.9, 0.8), (0.9, 0.6), KeyboardInterrupt()])
+    course = train(model, work, recipe, Unwatched())
+    assert (course.best_epoch, len(course.history), course.interrupted) == (1, 2, True)
+    assert np.array_equal(model.get_weights()[0], seen[0])
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_nothing_to_keep():
+    """There is no model to write, and nobody pretends that there is."""
+    recipe = _recipe()
+    model = models.build(recipe, classes=2)
+    work, _ = _work(model, [KeyboardInterrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        train(model, work, recipe, Unwatched())
+
+
+def test_a_training_that_diverges_is_an_error_with_a_remedy():
+    """Not-a-number is not written as a model."""
+    recipe = _recipe()
+    model = models.build(recipe, classes=2)
+    model.get_layer(models.HEAD).set_weights([np.full_like(w, np.nan) for w in model.get_layer("scores").get_weights()])
+    work, _ = _work(model, [(0.9, 0.8)])
+    with pytest.raises(DataError, match="Lower --lr"):
+        train(model, work, recipe, Unwatched())
+
+
+def test_a_corrupt_photograph_is_named_and_counted_and_training_goes_on(draw_classes):
+    """One bad file among many costs itself, nothing else."""
+    folder = draw_classes(["cola", "oat"], 10)
+    (folder / "cola" / "000.png").write_bytes(b"no picture")
+    trained, watch = _fit(folder, epochs=1)
+    assert len(trained.problems) == 1
+    assert any("000.png" in line for line in watch.lines)
+    assert any(line.startswith("1 photographs could not be read") for line in watch.lines)
+    assert len(trained.train) + len(trained.validation) == 15 + (1 if len(trained.train) == 12 else 0)
+
+
+def test_a_class_with_no_photograph_left_is_an_error(draw_classes):
+    """A network is not trained to be blind for a product."""
+    folder = draw_classes(["cola", "oat"], 4)
+    for path in (folder / "oat").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match="left to train oat"):
+        _fit(folder)
+
+
+def test_a_frozen_backbone_trains_a_head_that_is_right_and_sure(draw_classes, tmp_path):
+    """Weights from a file, few photographs, two classes: the head is good at once and its answers are confident."""
+    folder = draw_classes(["empty", "stocked"], 20)
+    first, _ = _fit(folder, epochs=12)
+    weights = tmp_path / "small.weights.h5"
+    first.model.get_layer(models.BACKBONE).save_weights(weights)
+
+    trained, watch = _fit(folder, weights=str(weights), epochs=5, lr=1e-4)
+    assert trained.recipe.freeze
+    assert "looking through the backbone" in watch.stages
+    assert trained.evaluation.accuracy >= 0.9
+    assert trained.evaluation.mean_confidence >= 0.8
+    for mine, given in zip(
+        trained.model.get_layer(models.BACKBONE).get_weights(),
+        first.model.get_layer(models.BACKBONE).get_weights(),
+        strict=True,
+    ):
+        assert np.array_equal(mine, given), "frozen means untouched"
+    best = trained.course.history[trained.course.best_epoch - 1]
+    assert trained.evaluation.log_loss == pytest.approx(best.validation_loss, abs=0.02), "folding changed no answer"
+
+
+def test_mobilenet_takes_any_width_and_size_and_pixels_as_they_are():
+    """The input is 0..255 whatever the network, with rescaling inside, and batch norm follows a short training."""
+    model = models.build(settle("mobilenet-v2", weights="none", width=0.1, size_px=40), classes=3)
+    assert model.input_shape == (None, 40, 40, 3)
+    assert model.output_shape == (None, 3)
+    assert [layer.name for layer in model.layers] == ["pixels", "rescale", "backbone", "dropout", "scores"]
+    norms = [layer for layer in model.get_layer("backbone").layers if hasattr(layer, "momentum")]
+    assert norms
+    assert all(layer.momentum == 0.9 for layer in norms)
+    scores = models.predictor(model)(np.zeros((2, 40, 40, 3), np.uint8))
+    assert scores.sum(axis=1) == pytest.approx(1, abs=1e-4)
+
+
+def test_weights_of_another_network_are_refused_by_name(tmp_path):
+    """The message says which file and which network do not fit each other."""
+    path = tmp_path / "other.weights.h5"
+    models.build(_recipe(), classes=2).get_layer(models.BACKBONE).save_weights(path)
+    with pytest.raises(DataError, match=r"other\.weights\.h5 does not fit mobilenet-v2 of width 0\.1"):
+        models.build(settle("mobilenet-v2", weights=str(path), width=0.1, size_px=32), classes=2)
+    with pytest.raises(DataError, match=r"does not fit small-cnn of width 0\.5"):
+        models.build(_recipe(weights=str(path), width=0.5), classes=2)
+
+
+def test_weights_that_are_not_there_or_no_weights_are_told_apart(tmp_path):
+    """A wrong path is an input error, a wrong file a data error."""
+    with pytest.raises(InputError, match="--weights"):
+        models.build(_recipe(weights=str(tmp_path / "gone.weights.h5")), classes=2)
+    for name in ("text.weights.h5", "model.keras"):
+        (tmp_path / name).write_text("no weights")
+        with pytest.raises(DataError, match=name):
+            models.build(_recipe(weights=str(tmp_path / name)), classes=2)
+
+
+def test_a_model_is_not_read_without_its_card(tmp_path):
+    """A network without labels is of no use to anybody."""
+    recipe = _recipe()
+    path = tmp_path / "model.keras"
+    with pytest.raises(InputError, match=r"model\.keras"):
+        models.load(path)
+    models.save(models.build(recipe, classes=2), path, models.card(recipe, labels=["a", "b", "c"]))
+    with pytest.raises(DataError, match="2 outputs, but its card names 3"):
+        models.load(path)
+    models.card_path(path).write_text("{}")
+    with pytest.raises(DataError, match="no model card"):
+        models.load(path)
+    models.card_path(path).unlink()
+    with pytest.raises(InputError, match=r"model\.json"):
+        models.load(path)
