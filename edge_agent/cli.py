@@ -98,7 +98,7 @@ def replay(
     """Count every frame of a clip, faster than real time; time is the position in the clip."""
     from edge_agent.agent import Outlet, load_model, watch_of  # noqa: PLC0415
     from edge_agent.capture import clip_info  # noqa: PLC0415
-    from edge_agent.capture import replay as frames_of
+    from edge_agent.capture import replay as frames_of  # noqa: PLC0415
     from edge_agent.check import labels_of  # noqa: PLC0415
     from edge_agent.replay import replay_frames, video  # noqa: PLC0415
 

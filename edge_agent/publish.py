@@ -31,7 +31,7 @@ IN_FLIGHT = 20
 LATE_S = 30.0
 """An event that is sent later than this after it happened is marked `historical`."""
 BACK_OFF_S = (1.0, 120.0)
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S, CONNACK_TIMEOUT_S = 10.0, 3.0
 SESSION_EXPIRY_S = 3600
 WILL_DELAY_S = 30
 _UNSUPPORTED_VERSION, _BAD_CREDENTIALS, _NOT_AUTHORIZED = 132, 134, 135
@@ -144,13 +144,15 @@ class MqttPublisher:
                 log.info("the broker does not speak MQTT 5; going on with 3.1.1")
                 choices = choices[1:]
                 continue
+            elif outcome == "mute":  # some brokers hang up, or fall silent, on a version that they don't know
+                choices = [*choices[1:], choices[0]]
             if self.fatal is None:
                 self._stopping.wait(random.uniform(0, pause_s))
                 pause_s = min(BACK_OFF_S[1], pause_s * 2)
         if self.fatal is not None:
             self._on_fatal()
 
-    def _session(self, version: Any) -> Literal["served", "version", "failed"]:
+    def _session(self, version: Any) -> Literal["served", "version", "mute", "failed"]:
         """One connection from CONNECT to its end."""
         client = client_for(self._broker, version, will=self._topics.status)
         answer: list[ReasonCode] = []
@@ -164,12 +166,9 @@ class MqttPublisher:
         except (OSError, ValueError) as error:
             log.warning("broker %s:%d is not there (%s)", self._broker.host, self._broker.port, error)
             return "failed"
-        connected_at = time.monotonic()
-        while not answer and time.monotonic() - connected_at < CONNECT_TIMEOUT_S:
-            if client.loop(timeout=0.2) != paho.MQTT_ERR_SUCCESS and not answer:
-                return "version" if version == paho.MQTTv5 else "failed"  # some brokers just hang up on version 5
-        if not answer:
-            return "failed"
+        if not _await(client, answer):
+            log.warning("broker %s:%d does not answer", self._broker.host, self._broker.port)
+            return "mute"
         if answer[0].is_failure:
             return self._refused(answer[0])
         self.tally.connected, self.tally.protocol = True, "5" if version == paho.MQTTv5 else "3.1.1"
@@ -269,6 +268,14 @@ def client_for(broker: Broker, version: Any, *, will: str | None = None) -> paho
     return client
 
 
+def _await(client: paho.Client, answer: list[ReasonCode]) -> bool:
+    """Run the network until CONNACK is in `answer`; whether it came."""
+    until = time.monotonic() + CONNACK_TIMEOUT_S
+    while not answer and time.monotonic() < until and client.loop(timeout=0.2) == paho.MQTT_ERR_SUCCESS:
+        pass
+    return bool(answer)
+
+
 def connect_options(version: Any) -> dict[str, Any]:
     """What CONNECT carries beyond the basics: on MQTT 5 a session that outlives a short absence."""
     if version != paho.MQTTv5:
@@ -306,9 +313,7 @@ def probe(broker: Broker) -> str:
         client.on_connect = lambda _c, _u, _f, code, _p, answer=answer: answer.append(code)
         try:
             client.connect(broker.host, broker.port, **connect_options(version))
-            until = time.monotonic() + CONNECT_TIMEOUT_S
-            while not answer and time.monotonic() < until and client.loop(timeout=0.2) == paho.MQTT_ERR_SUCCESS:
-                pass
+            _await(client, answer)
         except (OSError, ValueError) as error:
             raise BrokerError(
                 f"no MQTT broker at {where} ({error}). Check host and port under [broker], and that the broker runs."

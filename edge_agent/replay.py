@@ -1,4 +1,4 @@
-"""A clip through the whole pipeline, every frame, faster than real time: counts as JSON lines, and an annotated video."""
+"""A clip through the whole pipeline, every frame, faster than real time: JSON lines, and an annotated video."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator

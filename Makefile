@@ -1,0 +1,64 @@
+# Two commands are all you need:
+#   make demo [SECONDS=30]   sets up the agent (no TensorFlow) and shows the whole chain at work
+#   make test                sets up everything and runs all checks and tests
+# Each sets up what it needs by itself. Where that takes root and you are not, it says what to install.
+
+PYTHON ?= python3.11
+SECONDS ?=
+DATA ?= ../shared
+VENV_DEMO := .venv-demo
+VENV := .venv
+
+.PHONY: demo test lint unit system bundle grocery bench lock docs clean help
+
+help:
+	@sed -n '2,4s/^# *//p' Makefile; echo "also: make lint | unit | system | bundle | grocery | bench | docs | lock | clean"
+
+demo: $(VENV_DEMO)/ready
+	$(VENV_DEMO)/bin/shelf-agent demo $(if $(SECONDS),--seconds $(SECONDS))
+
+test: lint unit system
+
+lint: $(VENV)/ready
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+unit: $(VENV)/ready
+	@deploy/setup-system.sh test
+	$(VENV)/bin/pytest tests -m "not system"
+
+system: $(VENV)/ready
+	@deploy/setup-system.sh test
+	$(VENV)/bin/pytest tests -m system
+
+# The demo's model: drawings of the products → a network → an int8 bundle. About 10 minutes on two cores.
+bundle: $(VENV)/ready
+	deploy/make-bundle.sh $(VENV)/bin build/demo-model edge_agent/demo/bundle
+
+# The grocery photographs: a new head on a frozen backbone, and its int8 bundle. About 5 minutes on two cores.
+grocery: $(VENV)/ready
+	deploy/make-grocery.sh $(VENV)/bin $(DATA) build/grocery
+
+bench: $(VENV)/ready
+	$(VENV)/bin/python benchmarks/bench_step.py
+
+docs: $(VENV)/ready
+	$(VENV)/bin/python -m edge_agent.reference docs/configuration.md
+
+$(VENV_DEMO)/ready: deploy/lock/demo.txt pyproject.toml
+	@deploy/setup-venv.sh "$(PYTHON)" $(VENV_DEMO) deploy/lock/demo.txt
+	@touch $@
+
+$(VENV)/ready: deploy/lock/dev.txt pyproject.toml
+	@deploy/setup-venv.sh "$(PYTHON)" $(VENV) deploy/lock/dev.txt
+	@touch $@
+
+# Locks hold hashes for every platform; pip checks them. Needs uv (pip install uv).
+lock:
+	for extra in "agent" "demo --extra demo" "dev --extra dev"; do set -- $$extra; name=$$1; shift; \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --no-annotate pyproject.toml $$@ -o deploy/lock/$$name.txt || exit 1; done
+
+clean:
+	rm -rf $(VENV) $(VENV_DEMO) build

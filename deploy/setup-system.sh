@@ -1,0 +1,46 @@
+#!/bin/sh
+# Install Debian packages that are missing. Usage: setup-system.sh venv PYTHON | test
+# Without root it says what to install, and stops.
+set -eu
+missing=""
+
+need() { # COMMAND-OR-FILE PACKAGE
+  command -v "$1" >/dev/null 2>&1 || [ -e "$1" ] || missing="$missing $2"
+}
+
+case ${1:-} in
+venv)
+  version=$("$2" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+  missing=" $version"
+  ;;
+test)
+  PATH="$PATH:/usr/sbin"
+  need mosquitto mosquitto
+  need mosquitto_sub mosquitto-clients
+  need /usr/share/doc/gir1.2-gst-rtsp-server-1.0 gir1.2-gst-rtsp-server-1.0
+  need /usr/lib/python3/dist-packages/gi python3-gi
+  need /usr/share/doc/gstreamer1.0-plugins-base gstreamer1.0-plugins-base
+  need /usr/share/doc/gstreamer1.0-plugins-good gstreamer1.0-plugins-good
+  need /usr/share/doc/gstreamer1.0-plugins-ugly gstreamer1.0-plugins-ugly
+  ;;
+*)
+  echo "usage: $0 venv PYTHON | test" >&2
+  exit 2
+  ;;
+esac
+
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" -ne 0 ]; then
+  echo "these packages are missing:$missing" >&2
+  echo "install them and run this again: sudo apt-get install$missing" >&2
+  exit 69
+fi
+echo "installing$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q >/dev/null
+# shellcheck disable=SC2086
+apt-get install -q -y --no-install-recommends $missing >/dev/null
+# Debian starts a broker by itself; the tests start their own
+if [ -d /run/systemd/system ] && echo "$missing" | grep -q "mosquitto "; then
+  systemctl disable --now mosquitto >/dev/null 2>&1 || true
+fi
