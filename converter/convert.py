@@ -12,7 +12,7 @@ from converter.calibrate import calibrate
 from converter.load import load
 from converter.photographs import CALIBRATION_ENOUGH, Track, find, untracked
 from converter.quantize import quantize
-from converter.verify import Verification, gate, verify
+from converter.verify import Verification, doubt, gate, verify
 from edge_agent.bundle import Bundle
 from edge_agent.inference import TfliteClassifier
 from trainer.data import Photo, read
@@ -75,6 +75,8 @@ def convert(job: Job, *, track: Track = untracked, warn: Callable[[str], None] =
     )
     classifier = TfliteClassifier(unverified, runtime="litert")
     verification = verify(trained.network, classifier, photos.held_out, track=track)
+    if reason := doubt(verification.metrics, photos.held_out):
+        warn(reason)
     gate(verification, max_drop_points=job.max_drop_points)
 
     surest = [photos.held_out[row] for row in bundle.choose_golden(verification.winners, verification.margins)]

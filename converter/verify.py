@@ -1,6 +1,7 @@
 """Float against int8 on photographs that neither has seen, int8 through the agent's own code; and the gate."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +88,17 @@ def judge(
         agreement=float((by_float == by_int8).mean()),
         float_recall={name: float((by_float == truth)[mine].mean()) for name, mine in present},
         int8_recall={name: float((by_int8 == truth)[mine].mean()) for name, mine in present},
+    )
+
+
+def doubt(metrics: Metrics, photos: Sequence[Photo]) -> str | None:
+    """Why a small drop would prove nothing: a float network that only guesses has nothing to lose."""
+    commonest = max(Counter(photo.label_index for photo in photos).values()) / len(photos)
+    if metrics.float_top1 > commonest:
+        return None
+    return (
+        f"the float network itself gets only {metrics.float_top1:.1%} of {metrics.count} held-out photographs right, no"
+        f" more than always giving the commonest answer ({commonest:.1%}), so the drop proves nothing. Train it longer."
     )
 
 

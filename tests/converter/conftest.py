@@ -29,6 +29,14 @@ class Workshop:
     size_px: int = SIZE_PX
 
 
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A bundle, and what the command line said when it made it."""
+
+    out: Path
+    said: str
+
+
 def draw(shape: str, rng: np.random.Generator) -> np.ndarray:
     """A (64, 64, 3) uint8 BGR picture of a bright shape on a dark ground, none twice the same."""
     image = rng.integers(0, 60, (64, 64, 3), dtype=np.uint8)
@@ -124,9 +132,15 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 
 @pytest.fixture(scope="session")
-def converted(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def conversion(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Conversion:
     """The bundle of the tiny network, by the command line."""
-    out = tmp_path_factory.mktemp("converted") / "bundle"
-    result = run_shelf_convert(workshop.model, "--calibrate", workshop.data, "--out", out)
+    out = tmp_path_factory.mktemp("converted") / "new" / "bundle"
+    result = run_shelf_convert(workshop.model, "--calibrate", workshop.data, "--out", out, "--calibration-count", 90)
     assert result.exit_code == 0, result.output
-    return out
+    return Conversion(out, result.output)
+
+
+@pytest.fixture(scope="session")
+def converted(conversion: Conversion) -> Path:
+    """Where the bundle of the tiny network lies."""
+    return conversion.out

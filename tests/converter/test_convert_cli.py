@@ -1,0 +1,97 @@
+"""`shelf-convert` as a person meets it."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import Result
+
+from edge_agent.bundle import read
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory, workshop: Any) -> Path:
+    """Photographs that calibrate nothing: as many as it takes, and all the same nearly black picture."""
+    folder = tmp_path_factory.mktemp("broken")
+    for label in workshop.labels:
+        (folder / label).mkdir()
+        for number in range(40):
+            cv2.imwrite(str(folder / label / f"{number}.png"), np.full((64, 64, 3), 2, dtype=np.uint8))
+    return folder
+
+
+def test_a_conversion_ends_with_its_figures(conversion: Any) -> None:
+    """A conversion shows both accuracies, the drop, agreement, size and time, and warns of little to calibrate with."""
+    name = read(conversion.out).manifest.id
+    assert name.startswith("workshop")
+    for part in (name, "top-1, 90 photographs", "drop, points", "agreement", "KB", "ms per crop"):
+        assert part in conversion.said
+    assert "only 90 photographs to calibrate with" in conversion.said
+    assert "proves nothing" not in conversion.said
+
+
+def test_a_broken_calibration_is_refused(
+    workshop: Any, broken: Path, converted: Path, shelf_convert: Run, tmp_path: Path
+) -> None:
+    """A network that int8 has spoilt ends with status 2, leaves nothing, and keeps an older bundle to the byte."""
+    out = Path(shutil.copytree(converted, tmp_path / "bundle"))
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    arguments = ("--calibrate", broken, "--evaluate", workshop.data / "test", "--out", out)
+    result = shelf_convert(workshop.model, *arguments)
+    assert result.exit_code == 2, result.output
+    for part in ("refused", "points", "at most 1 are allowed", "--max-drop"):
+        assert part in result.output
+    assert "Traceback" not in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+
+
+def test_a_folder_of_something_else_is_never_replaced(workshop: Any, shelf_convert: Run, tmp_path: Path) -> None:
+    """A folder that is no bundle stops the conversion before it begins."""
+    (tmp_path / "holiday.jpg").write_bytes(b"x")
+    result = shelf_convert(workshop.model, "--calibrate", workshop.data, "--out", tmp_path)
+    assert result.exit_code == 66
+    assert (tmp_path / "holiday.jpg").read_bytes() == b"x"
+
+
+def test_bad_inputs_end_with_a_message(workshop: Any, shelf_convert: Run, tmp_path: Path) -> None:
+    """A model or photographs that are not there, are no model, too few or badly named: a status and a sentence each."""
+    (tmp_path / "text.keras").write_text("not a network")
+    cases = [
+        (tmp_path / "gone.keras", workshop.data, (), 66, "gone.keras"),
+        (tmp_path / "text.keras", workshop.data, (), 65, "not a .keras file"),
+        (workshop.model, tmp_path / "nowhere", (), 66, "nowhere"),
+        (workshop.model, workshop.data, ("--calibration-count", 19), 65, "at least 20"),
+        (workshop.model, workshop.data, ("--id", "a/b"), 66, "--id"),
+    ]
+    for model, data, more, status, part in cases:
+        result = shelf_convert(model, "--calibrate", data, "--out", tmp_path / "bundle", *more)
+        assert (result.exit_code, part in result.output) == (status, True), result.output
+        assert "Traceback" not in result.output
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_help_does_not_wait_for_tensorflow() -> None:
+    """The help names every option, and comes without loading TensorFlow."""
+    code = (
+        "import sys; from converter.cli import app\n"
+        "try: app(['--help'])\n"
+        "finally: print('tensorflow' in sys.modules, 'cv2' in sys.modules)"
+    )
+    started_s = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={"COLUMNS": "200"}
+    )
+    assert time.monotonic() - started_s < 5
+    for option in ("--calibrate", "--evaluate", "--out", "--max-drop", "--calibration-count", "--id", "--seed"):
+        assert option in done.stdout
+    assert done.stdout.splitlines()[-1] == "False False"
