@@ -50,7 +50,7 @@ def random_arm(rng: np.random.Generator) -> Arm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sprite:
-    """An arm's picture: `bgra` (h, w, 4) uint8, premultiplied, with its shadow; `solid` (h, w) uint8 is the arm alone."""
+    """An arm: `bgra` (h, w, 4) uint8, premultiplied, with its shadow, and `solid` (h, w) uint8, the arm alone."""
 
     bgra: Pixels
     solid: Pixels
@@ -166,7 +166,8 @@ def sprite(arm: Arm, scale_px: int, *, grip: bool) -> Sprite:
 class Placement:
     """Where an arm is: its palm and its shoulder, as (x, y) in 0..1 of the frame, and what its hand does.
 
-    `held` is a product with its variant. `sink` is how far the held piece has slid down from the hand, in frame heights.
+    `held` is a product with its variant. `sink` is how far the held piece has slid down from the hand, in frame
+    heights.
     """
 
     palm: Point

@@ -1,7 +1,7 @@
 """Where the camera stands: from the flat shelf to the frame, and the slots as the camera sees them.
 
-The shelf is drawn flat, in units of which 1200 × 675 fill a frame when the camera faces it squarely. A `Pose` says where
-that rectangle lands in the frame; everything else follows from its homography.
+The shelf is drawn flat, in units of which 1200 × 675 fill a frame when the camera faces it squarely. A `Pose` says
+where that rectangle lands in the frame; everything else follows from its homography.
 """
 
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class Pose:
         return tuple(self.slot_quad(slot) for slot in range(SLOTS))
 
     def row_corners(self, row: int) -> Quad:
-        """The corners of a whole row (0..2): one row of eight columns, spaced evenly in perspective, gives its slots."""
+        """The corners of a whole row (0..2); eight columns in it, spaced evenly in perspective, are its slots."""
         left, top = slot_xy(row * COLUMNS)
         return self._quad((left, top, left + COLUMNS * SLOT_WH[0], top + SLOT_WH[1]))
 

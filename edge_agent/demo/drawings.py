@@ -6,6 +6,7 @@ writes OUT/train/<label>/*.jpg, OUT/validation/… and OUT/test/…, which share
 """
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -88,9 +89,7 @@ def _quota(crops: int) -> dict[str, int]:
 
 def _crops(split: str, left: dict[str, int], rng: _Rng) -> Iterator[tuple[str, Pixels]]:
     """Labelled crops until none is `left` to make; each frame gives all that are still wanted of its slots."""
-    noises = {
-        size: [Noise(size, sigma, int(rng.integers(1 << 30))) for sigma in (1.2, 2.6, 5.0)] for size in _FRAME_SIZES
-    }
+    noises = {size: _noises(size) for size in _FRAME_SIZES}
     while any(left.values()):
         size = _FRAME_SIZES[int(rng.integers(len(_FRAME_SIZES)))]
         planned = [str(product) for product in rng.choice(PRODUCTS, SLOTS)]
@@ -106,6 +105,12 @@ def _crops(split: str, left: dict[str, int], rng: _Rng) -> Iterator[tuple[str, P
                 if label is not None and left[label] > 0:
                     left[label] -= 1
                     yield label, rectified(image, _jittered(quads[slot], rng))
+
+
+@lru_cache(maxsize=len(_FRAME_SIZES))
+def _noises(frame_wh: tuple[int, int]) -> tuple[Noise, ...]:
+    """A good sensor, an ordinary one, and a poor one."""
+    return tuple(Noise(frame_wh, sigma, seed) for seed, sigma in enumerate((1.2, 2.6, 5.0)))
 
 
 def _label(piece: tuple[str, int] | None, covered: float) -> str | None:
@@ -134,6 +139,8 @@ def _frame(view: View, contents: Contents, rng: _Rng, *, arm: bool) -> tuple[Pix
     total, share = float(np.exp(rng.uniform(np.log(0.40), np.log(1.30)))), rng.uniform(0.15, 0.85)
     light = Levels(total * share, total * (1 - share))
     image = view.lit(view.still(contents), light)
+    if rng.uniform() < 0.35:
+        _cast_shadow(image, rng)
     covered = np.zeros(SLOTS)
     if arm and rng.uniform() < 0.75:
         who, place = _reach(rng)
@@ -142,6 +149,17 @@ def _frame(view: View, contents: Contents, rng: _Rng, *, arm: bool) -> tuple[Pix
     if rng.uniform() < 0.4:
         image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 0.9))).astype(np.uint8, copy=False)
     return image, covered
+
+
+def _cast_shadow(image: Pixels, rng: _Rng) -> None:
+    """The soft shadow of somebody outside the picture, a broad streak across it, in place."""
+    height, width = image.shape[:2]
+    streak = np.zeros((54, 96), dtype=np.float32)
+    first, last = ((int(x), int(y)) for x, y in rng.uniform((-20, -10), (116, 64), (2, 2)))
+    cv2.line(streak, first, last, (float(rng.uniform(0.15, 0.5)),), int(rng.integers(5, 22)))
+    soft = cv2.resize(cv2.GaussianBlur(streak, (0, 0), float(rng.uniform(1.0, 4.0))), (width, height))
+    left = np.round(255 * (1 - soft)).astype(np.uint8)
+    cv2.multiply(image, cv2.merge([left, left, left]), dst=image, scale=1 / 255)
 
 
 def _reach(rng: _Rng) -> tuple[Arm, Placement]:
@@ -159,10 +177,10 @@ def _reach(rng: _Rng) -> tuple[Arm, Placement]:
 
 
 def _jittered(quad: Quad, rng: _Rng) -> Quad:
-    """A slot as somebody might have marked it: shifted by up to 3 % of its size, each corner by up to 2 % more."""
+    """A slot as somebody might have marked it: shifted by up to 4 % of its size, each corner by up to 2 % more."""
     corners = np.asarray(quad)
     size = corners.max(axis=0) - corners.min(axis=0)
-    moved = corners + (rng.uniform(-0.03, 0.03, 2) + rng.uniform(-0.02, 0.02, (4, 2))) * size
+    moved = corners + (rng.uniform(-0.04, 0.04, 2) + rng.uniform(-0.02, 0.02, (4, 2))) * size
     one, two, three, four = ((float(x), float(y)) for x, y in np.clip(moved, 0, 1))
     return one, two, three, four
 

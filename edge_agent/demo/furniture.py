@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from edge_agent.demo.brush import PLAIN, Colour, Pixels, mixed
-from edge_agent.demo.camera import COLUMNS, FLAT_WH, LIP, MARGIN, ROWS, SHELF_XYXY, SLOT_WH, SLOTS, slot_xy
+from edge_agent.demo.camera import COLUMNS, FLAT_WH, LIP, MARGIN, ROWS, SHELF_XYXY, SLOT_WH, slot_xy
 from edge_agent.demo.products import CATALOGUE, draw
 
 CELL = 1.14

@@ -25,9 +25,10 @@ class Levels:
 
 
 def fields(frame_wh: tuple[int, int], rng: np.random.Generator) -> tuple[Field, Field]:
-    """The lamps' and the window's light over the frame: (height, width, 3) float32, 1 where a picture keeps its colours.
+    """The lamps' and the window's light over the frame: two (height, width, 3) float32.
 
-    `rng` decides where the window is, how warm the lamps are, and how much the lens darkens its corners.
+    Where levels times fields add up to 1, a picture keeps its colours. `rng` decides where the window is, how warm the
+    lamps are, and how much the lens darkens its corners.
     """
     x, y = np.meshgrid(np.linspace(-1, 1, 48), np.linspace(-1, 1, 27))
     lens = 1 - rng.uniform(0.10, 0.20) * (x**2 + y**2)
@@ -93,7 +94,7 @@ class Noise:
         rng = np.random.default_rng([seed, 5])
         grain = rng.standard_normal(size, dtype=np.float32)
         grain = 0.6 * grain + 0.6 * rng.standard_normal((*size[:2], 1), dtype=np.float32)
-        grain = cv2.GaussianBlur(grain, (0, 0), 0.55)
+        grain = cv2.GaussianBlur(grain, (0, 0), 0.55).astype(np.float32, copy=False)
         grain *= sigma / float(grain.std())
         self._brighter: Pixels = np.round(np.clip(grain, 0, 255)).astype(np.uint8)
         self._darker: Pixels = np.round(np.clip(-grain, 0, 255)).astype(np.uint8)

@@ -17,14 +17,14 @@ _TIN = Round(
 )
 _BOTTLE = Round(
     0.54, 0.96,
-    ((0, 0.38), (0.09, 0.38), (0.095, 0.44), (0.11, 0.34), (0.16, 0.40), (0.24, 0.72), (0.32, 0.95), (0.40, 1), (0.75, 1),
-     (0.80, 0.93), (0.86, 0.97), (0.96, 1), (1, 0.92)),
+    ((0, 0.38), (0.09, 0.38), (0.095, 0.44), (0.11, 0.34), (0.16, 0.40), (0.24, 0.72), (0.32, 0.95), (0.40, 1),
+     (0.75, 1), (0.80, 0.93), (0.86, 0.97), (0.96, 1), (1, 0.92)),
     (230, 225, 220), gloss=0.55, glow=0.9,
 )  # fmt: skip
 _TEA = Round(
     0.58, 0.93,
-    ((0, 0.36), (0.09, 0.36), (0.12, 0.33), (0.18, 0.45), (0.30, 0.90), (0.38, 0.98), (0.76, 0.98), (0.80, 1), (0.95, 1),
-     (1, 0.88)),
+    ((0, 0.36), (0.09, 0.36), (0.12, 0.33), (0.18, 0.45), (0.30, 0.90), (0.38, 0.98), (0.76, 0.98), (0.80, 1),
+     (0.95, 1), (1, 0.88)),
     (70, 130, 60), gloss=0.50, glow=0.6,
 )  # fmt: skip
 _JAR = Round(
@@ -50,7 +50,8 @@ class Product:
 
 _CATALOGUE = (
     Product("cola-can", "Koko Cola", 1.19, _CAN, lambda: artwork.cola("#ffffff", "#cf1126", "#ffffff", "COLA")),
-    Product("cola-zero-can", "Koko Cola zero", 1.19, _CAN, lambda: artwork.cola("#e8b923", "#1b1b1f", "#ffffff", "ZERO")),
+    Product("cola-zero-can", "Koko Cola zero", 1.19, _CAN,
+            lambda: artwork.cola("#e8b923", "#1b1b1f", "#ffffff", "ZERO")),
     Product("orange-soda-can", "Orangino", 1.09, _CAN, artwork.orange_soda),
     Product("still-water", "Alpina still", 0.79, _BOTTLE, lambda: artwork.water("#1769b5", "#1769b5", "STILL")),
     Product("sparkling-water", "Alpina sparkling", 0.79, _BOTTLE, lambda: artwork.water("#d12f45", "#d12f45", "SPARK")),
@@ -125,10 +126,10 @@ def draw(product: str, size_wh: tuple[int, int], rng: np.random.Generator) -> tu
     foot = (large_wh[0] / 2, large_wh[1] - 1.0)
     matrix = cv2.getRotationMatrix2D(foot, float(np.clip(tilt_deg, -2.5, 2.5)), 1.0)
     matrix[0, 2] += aside * large_wh[0]
-    image = cv2.warpAffine(image, matrix, large_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.warpAffine(alpha, matrix, large_wh, flags=cv2.INTER_LINEAR)
-    image = cv2.multiply(image, (tone * (1 - warmth), tone, tone * (1 + warmth), 0.0))
-    return _shrunk(image, alpha, size_wh)
+    turned = cv2.warpAffine(image, matrix, large_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    mask = cv2.warpAffine(alpha, matrix, large_wh, flags=cv2.INTER_LINEAR)
+    toned = cv2.multiply(turned, np.asarray([tone * (1 - warmth), tone, tone * (1 + warmth), 0.0]))
+    return _shrunk(toned.astype(np.uint8, copy=False), mask.astype(np.uint8, copy=False), size_wh)
 
 
 def _shrunk(image: Pixels, alpha: Pixels, size_wh: tuple[int, int]) -> tuple[Pixels, Pixels]:
@@ -136,5 +137,5 @@ def _shrunk(image: Pixels, alpha: Pixels, size_wh: tuple[int, int]) -> tuple[Pix
     weight = alpha.astype(np.float32) / 255
     small_weight = cv2.resize(weight, size_wh, interpolation=cv2.INTER_AREA)
     colour = cv2.resize(image * weight[..., None], size_wh, interpolation=cv2.INTER_AREA)
-    colour /= np.maximum(small_weight, 1e-3)[..., None]
+    colour = colour / np.maximum(small_weight, 1e-3)[..., None]
     return np.clip(colour, 0, 255).astype(np.uint8), np.round(small_weight * 255).astype(np.uint8)

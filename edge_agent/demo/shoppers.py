@@ -83,17 +83,20 @@ class Script:
             return [self._action("take", astray[0])]
         if empty and rng.uniform() < min(0.8, 0.14 * (len(empty) - 1)):
             return self._restock(empty)
-        draw = rng.uniform()
-        if draw < 0.12:
-            return [self._action("touch", int(rng.choice(full)))]
-        if draw < 0.22:
-            slot = int(rng.choice(full))
+        return self._browsing(full, empty)
+
+    def _browsing(self, full: Sequence[int], empty: Sequence[int]) -> list[Action]:
+        """Touch, linger, mislay, look at something and put it back, or most often take something."""
+        rng = self._rng
+        mood, slot = rng.uniform(), int(rng.choice(full))
+        if mood < 0.12:
+            return [self._action("touch", slot)]
+        if mood < 0.22:
             stay = Action("linger", slot, float(rng.uniform(2.0, 4.0)))
             return [stay] if rng.uniform() < 0.5 else [stay, self._action("take", slot)]
-        if draw < 0.27 and empty:
+        if mood < 0.27 and empty:
             return self._mislay(full, empty)
-        if draw < 0.34:
-            slot = int(rng.choice(full))
+        if mood < 0.34:
             return [self._action("take", slot), self._action("put", slot)]
         return self._shopping(full)
 

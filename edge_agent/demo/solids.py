@@ -89,14 +89,16 @@ def _shade(across: Plane, body: Round) -> Plane:
     facing = np.sqrt(1 - np.minimum(across**2, 1))
     soft = 0.42 + 0.52 * facing - 0.20 * across + 0.06
     through = body.glow * 0.35 * np.abs(across) ** 3
-    return np.clip(soft + through, 0.25, 1.12).astype(np.float32)
+    tone: Plane = np.clip(soft + through, 0.25, 1.12).astype(np.float32)
+    return tone
 
 
 def _highlight(across: Plane, v: Plane) -> Plane:
     """Two soft streaks of light along a round body, 0..1."""
     strong = 0.55 * np.exp(-(((across + 0.48) / 0.10) ** 2)) + 0.16 * np.exp(-(((across - 0.78) / 0.07) ** 2))
     ends = np.clip((v - 0.03) * 14, 0, 1) * np.clip((0.97 - v) * 9, 0, 1)
-    return (strong * ends * (0.75 + 0.25 * np.cos(v * 5))).astype(np.float32)
+    streaks: Plane = (strong * ends * (0.75 + 0.25 * np.cos(v * 5))).astype(np.float32)
+    return streaks
 
 
 def _lid(image: Pixels, alpha: Pixels, ring: tuple[float, float, float], colour: tuple[int, int, int]) -> None:
@@ -173,7 +175,8 @@ def _pillow(label: Pixels) -> Pixels:
     tone = 0.55 + 0.5 * np.sqrt(np.clip(1 - x**2 * 0.92, 0, 1)) - 0.12 * x
     tone = tone * np.where((y < 0.09) & (np.mod(y * 60, 1) < 0.4), 0.75, 1.0)
     shine = 46 * np.exp(-(((x + 0.62 - 0.10 * np.sin(6 * y)) / 0.07) ** 2)) * np.clip((y - 0.12) * 8, 0, 1)
-    return np.clip(label * tone[..., None] + shine[..., None], 0, 255).astype(np.uint8)
+    bag: Pixels = np.clip(label * tone[..., None] + shine[..., None], 0, 255).astype(np.uint8)
+    return bag
 
 
 def _roof(image: Pixels, alpha: Pixels, label: Pixels, front: NDArray[np.float32], size: tuple[float, float]) -> None:
