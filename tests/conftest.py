@@ -45,13 +45,12 @@ class Mosquitto:
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        lines = [f"listener {self.port} 127.0.0.1", "persistence false"]
+        lines = [f"listener {self.port} 127.0.0.1", "persistence false", "user root"]  # user: ignored unless we are
         if self.password is None:
             lines.append("allow_anonymous true")
         else:
             passwords = self.folder / "passwords"
             subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "shelf", self.password], check=True)
-            passwords.chmod(0o644)
             lines += ["allow_anonymous false", f"password_file {passwords}"]
         config = self.folder / "mosquitto.conf"
         config.write_text("\n".join(lines) + "\n")

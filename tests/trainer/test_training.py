@@ -14,6 +14,9 @@ from trainer.loop import Work, train
 from trainer.recipe import settle
 from trainer.report import Unwatched
 
+# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 
 def _recipe(**options):
     asked = {"size_px": 32, "width": 0.25, "epochs": 6, "batch": 8, "lr": 3e-3, "seed": 1} | options
@@ -137,12 +140,15 @@ def test_a_training_that_diverges_is_an_error_with_a_remedy():
 def test_a_corrupt_photograph_is_named_and_counted_and_training_goes_on(draw_classes):
     """One bad file among many costs itself, nothing else."""
     folder = draw_classes(["cola", "oat"], 10)
-    (folder / "cola" / "000.png").write_bytes(b"no picture")
+    splits = data.load(folder, seed=1)
+    for photo in (splits.train[0], splits.validation[0]):
+        photo.path.write_bytes(b"no picture")
     trained, watch = _fit(folder, epochs=1)
-    assert len(trained.problems) == 1
-    assert any("000.png" in line for line in watch.lines)
-    assert any(line.startswith("1 photographs could not be read") for line in watch.lines)
-    assert len(trained.train) + len(trained.validation) == 15 + (1 if len(trained.train) == 12 else 0)
+    assert len(trained.problems) == 2
+    for photo in (splits.train[0], splits.validation[0]):
+        assert any(str(photo.path) in line for line in watch.lines)
+    assert "2 photographs could not be read; going on with 14" in watch.lines
+    assert (len(trained.train), len(trained.validation)) == (11, 3)
 
 
 def test_a_class_with_no_photograph_left_is_an_error(draw_classes):

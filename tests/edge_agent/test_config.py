@@ -1,0 +1,102 @@
+"""The configuration: every problem at once, the nearest name, and what to do."""
+
+import pytest
+
+from edge_agent import config
+from edge_agent.shelf import ConfigError
+
+GOOD = """
+site = "store-1"
+device = "dev-1"
+[model]
+bundle = "bundle"
+[[cameras]]
+id = "cam1"
+source = "clip.mp4"
+[[shelves]]
+id = "a1"
+camera = "cam1"
+low_at = { cola = 1 }
+[[shelves.slots]]
+id = "s1"
+product = "cola"
+corners = [[0.1, 0.1], [0.3, 0.1], [0.3, 0.4], [0.1, 0.4]]
+[[shelves]]
+id = "a2"
+camera = "cam1"
+[shelves.grid]
+corners = [[0.1, 0.5], [0.9, 0.5], [0.9, 0.9], [0.1, 0.9]]
+columns = 3
+products = ["cola", "milk", "milk"]
+"""
+LABELS = ("cola", "empty", "milk", "occluded")
+
+
+def problems(tmp_path, text):
+    """The problems of a configuration, in words."""
+    path = tmp_path / "agent.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        config.load(path, labels=LABELS)
+    assert caught.value.exit_status == 78
+    return caught.value.problems
+
+
+def test_a_good_file_becomes_shelves_with_slots(tmp_path):
+    """Slots drawn by hand and slots of a grid are alike, and paths are relative to the file."""
+    path = tmp_path / "agent.toml"
+    path.write_text(GOOD)
+    settings = config.load(path, labels=LABELS)
+    one, two = settings.shelves_of("cam1")
+    assert [slot.product for slot in one.slots + two.slots] == ["cola", "cola", "milk", "milk"]
+    assert [slot.id for slot in two.slots] == ["r1c1", "r1c2", "r1c3"]
+    assert two.slots[0].quad[0] == pytest.approx((0.1, 0.5))
+    assert settings.model.bundle == tmp_path / "bundle"
+    assert settings.cameras[0].source == str(tmp_path / "clip.mp4")
+    assert one.low_at == (("cola", 1),)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('device = "dev-1"', 'device = "dev-1"\nhartbeat_s = 3', 'unknown key "hartbeat_s"; nearest is "heartbeat_s"'),
+        ('product = "cola"', 'produkt = "cola"', 'shelves "a1", slots "s1": unknown key "produkt"; nearest is "product"'),
+        ("columns = 3", 'columns = "three"', 'shelves "a2", grid, columns: input should be a valid integer'),
+        ("[0.3, 0.4]", "[1.3, 0.4]", 'slots "s1", corners: a corner lies outside the frame'),
+        ("[[0.1, 0.1], [0.3, 0.1]", "[[0.3, 0.1], [0.1, 0.1]", "corners: the corners cross"),
+        ('product = "cola"', 'product = "colla"', 'names product "colla", which the model doesn\'t know; nearest is "cola"'),
+        ('"cola", "milk"', '"cola", "mlik"', 'shelf "a2": the grid names product "mlik"'),
+        ("{ cola = 1 }", "{ tea = 1 }", 'low_at names product "tea"'),
+        ('id = "a2"', 'id = "a1"', 'two shelves have the id "a1"'),
+        ('camera = "cam1"\nlow', 'camera = "cam2"\nlow', 'there is no camera "cam2"; nearest is "cam1"'),
+        ('"milk", "milk"]', '"milk"]', "products names 2 products for 1 × 3 slots; name 3"),
+        ('source = "clip.mp4"', 'source = "ftp://x/y"', 'scheme "ftp" is not one of rtsp'),
+        ('site = "store-1"', 'site = "Store 1"', "an id is made of a-z, 0-9, _ and -"),
+        ('site = "store-1"', "", '"site" is missing'),
+        ('product = "cola"', 'product = "empty"', 'names product "empty"'),
+    ],
+)
+def test_each_mistake_is_named_with_its_place_and_remedy(tmp_path, old, new, words):
+    """One mistake is one problem, whose text names the place, the value and what is near."""
+    assert old in GOOD
+    found = problems(tmp_path, GOOD.replace(old, new, 1))
+    assert len(found) == 1, found
+    assert words in found[0]
+
+
+def test_all_mistakes_come_in_one_report(tmp_path):
+    """Mistakes of every kind in one file are all told at once."""
+    text = GOOD.replace('device = "dev-1"', 'device = "dev-1"\nhartbeat_s = 3')
+    text = text.replace("columns = 3", 'columns = "three"').replace('product = "cola"', 'product = "colla"')
+    text = text.replace("[0.3, 0.4]", "[1.3, 0.4]").replace('id = "a2"', 'id = "a1"')
+    assert len(problems(tmp_path, text)) == 5
+
+
+def test_a_missing_file_and_a_file_that_is_no_toml(tmp_path):
+    """Both are configuration errors that name the path."""
+    with pytest.raises(ConfigError, match=r"there is no configuration at .*none\.toml"):
+        config.load(tmp_path / "none.toml")
+    path = tmp_path / "agent.toml"
+    path.write_text("site = [")
+    with pytest.raises(ConfigError, match=r"agent\.toml is not a configuration that can be read"):
+        config.load(path)
