@@ -7,6 +7,7 @@ is a layer, so that the int8 network takes a camera's uint8 pixels as they are.
 import json
 import os
 import platform
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,8 +101,11 @@ def _load_weights(backbone: keras.Model, recipe: Recipe) -> None:
     if not path.name.endswith(".h5"):
         raise DataError(f"{path} is no weights file for {described}. Name a Keras .weights.h5 file.")
     try:
-        backbone.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns where a file holds some of the layers, and leaves the others as they began
+            warnings.simplefilter("error", UserWarning)
+            backbone.load_weights(path)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
         first = str(error).strip().splitlines()[0][:200]
         raise DataError(
             f"{path} does not fit {described}: {first} Choose the --network and --width that it was saved from."
