@@ -109,7 +109,7 @@ def milk(colour: str, kind: str, percent: str) -> Label:
     label.words("MILK", (0.5, 0.22), colour, width=0.62, heavy=2.6)
     label.words("from the farm", (0.5, 0.325), "#51565e", width=0.50, heavy=1.6)
     label.band(0.40, 0.63, colour)
-    label.words(kind, (0.5, 0.475), "#ffffff", width=0.155 * len(kind), heavy=2.4)
+    label.words(kind, (0.5, 0.475), "#ffffff", width=0.122 * len(kind), heavy=2.4)
     label.words(percent, (0.5, 0.575), "#ffffff", width=0.34, heavy=2.0)
     label.wave(0.80, "#8fce5a", height=0.025, waves=1.0)
     label.wave(0.86, "#5fae3a", height=0.022, waves=1.3, phase=0.3)
