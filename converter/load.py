@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import json
 import os
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ class Card(BaseModel):
     labels: tuple[str, ...] = Field(min_length=2)
     size_px: int = Field(ge=1)
     recipe: dict[str, Any] = Field(default_factory=dict)
+    data: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +36,8 @@ class Trained:
     """A float network and what it tells apart.
 
     `network` is a Keras model, (batch, size, size, 3) float32 RGB in 0..255 → (batch, classes) probabilities; `labels`
-    are in the order of its outputs, and `sha256` (hex) is that of the `.keras` file.
+    are in the order of its outputs, and `sha256` (hex) is that of the `.keras` file. `trained_on` is how many
+    photographs it was trained on, where its card says so.
     """
 
     path: Path
@@ -42,6 +45,7 @@ class Trained:
     labels: tuple[str, ...]
     size_px: int
     recipe: dict[str, Any]
+    trained_on: int | None
     network: Any
 
     @property
@@ -62,7 +66,16 @@ def load(path: Path) -> Trained:
     card = _card(path)
     network = _network(path)
     _check_shape(path, network, card)
-    return Trained(path, hashlib.sha256(content).hexdigest(), card.labels, card.size_px, card.recipe, network)
+    count = card.data.get("train")
+    return Trained(
+        path,
+        sha256=hashlib.sha256(content).hexdigest(),
+        labels=card.labels,
+        size_px=card.size_px,
+        recipe=card.recipe,
+        trained_on=count if isinstance(count, int) else None,
+        network=network,
+    )
 
 
 def import_quietly(name: str) -> ModuleType:
@@ -71,6 +84,8 @@ def import_quietly(name: str) -> ModuleType:
     Raises:
         InputError: TensorFlow is not installed.
     """
+    if name in sys.modules:
+        return sys.modules[name]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _silence():

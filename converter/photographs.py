@@ -33,10 +33,11 @@ def untracked(items: Sequence[Item], what: str) -> Iterable[Item]:  # noqa: ARG0
 
 @dataclass(frozen=True, slots=True)
 class Photographs:
-    """Photographs by use; `label_index` counts in the labels of the network."""
+    """Photographs by use; `label_index` counts in the labels of the network. The training part has `train_count`."""
 
     calibration: tuple[Photo, ...]
     held_out: tuple[Photo, ...]
+    train_count: int
 
 
 def find(data: Path, *, evaluate: Path | None, labels: Sequence[str], count: int, seed: int) -> Photographs:
@@ -69,7 +70,7 @@ def find(data: Path, *, evaluate: Path | None, labels: Sequence[str], count: int
             f"{evaluate or data}: {len(shared)} held-out photographs belong to the training part of {data}, such as"
             f" {min(shared)}; a photograph that was trained on proves nothing. Name others with --evaluate."
         )
-    return Photographs(choose(train, count=count, seed=seed, where=data), held_out)
+    return Photographs(choose(train, count=count, seed=seed, where=data), held_out, len(train))
 
 
 def choose(photos: Sequence[Photo], *, count: int, seed: int, where: Path) -> tuple[Photo, ...]:

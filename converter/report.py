@@ -30,7 +30,7 @@ def table(outcome: Outcome) -> Table:
     for column in figures.columns[1:]:
         column.justify = "right"
     figures.add_row(f"top-1, {metrics.count} photographs", f"{metrics.float_top1:.1%}", f"{metrics.int8_top1:.1%}")
-    figures.add_row("drop, points", "", f"{outcome.verification.drop_points:+.1f}")
+    figures.add_row("drop, points", "", f"{outcome.verification.drop_points:+.2f}")
     figures.add_row("agreement", "", f"{metrics.agreement:.1%}")
     worst = min(metrics.int8_recall, key=lambda name: metrics.int8_recall[name])
     figures.add_row(

@@ -111,11 +111,12 @@ def gate(verification: Verification, *, max_drop_points: float) -> None:
     metrics, drop_points = verification.metrics, verification.drop_points
     if drop_points <= max_drop_points + 1e-9:
         return
+    lost = round(drop_points * metrics.count / 100)
     raise Refused(
         f"refused: of {metrics.count} held-out photographs int8 gets {metrics.int8_top1:.1%} right and float"
-        f" {metrics.float_top1:.1%}: a drop of {drop_points:.1f} points, at most {max_drop_points:g} are allowed (one"
-        f" photograph is {100 / metrics.count:.2g} points). No bundle was written. Calibrate with more photographs,"
-        " and with ones like those of the shelf; or allow more with --max-drop."
+        f" {metrics.float_top1:.1%}: a drop of {drop_points:.2f} points ({lost} photographs), at most"
+        f" {max_drop_points:g} are allowed. No bundle was written. Calibrate with more photographs, and with ones like"
+        f" those of the shelf; judge on more with --evaluate, if {lost} may be chance; or allow more with --max-drop."
     )
 
 

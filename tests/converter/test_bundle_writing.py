@@ -1,16 +1,19 @@
 """What a bundle is once it is written."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from converter.bundle import check_id, check_target, choose_golden, default_id
-from edge_agent.bundle import read
+from converter.bundle import check_id, check_target, choose_golden, default_id, write
+from converter.verify import Verification
+from edge_agent.bundle import Bundle, read
 from edge_agent.inference import TfliteClassifier
-from edge_agent.shelf import InputError
+from edge_agent.shelf import BundleError, InputError
 from trainer.data import gather
 from trainer.data import read as read_photo
 
@@ -77,3 +80,30 @@ def test_only_a_bundle_is_ever_replaced(converted: Path, tmp_path: Path) -> None
         check_target(tmp_path)
     with pytest.raises(InputError, match="something else"):
         check_target(tmp_path / "holiday.jpg")
+
+
+def _verified(bundle: Bundle) -> Verification:
+    return Verification(bundle.manifest.metrics, np.zeros(1, np.int64), np.zeros(1, np.float32), 0.1)
+
+
+def test_an_older_bundle_is_replaced_whole(converted: Path, tmp_path: Path) -> None:
+    """Writing over an older bundle leaves the new one and nothing beside it, also through a symbolic link."""
+    shutil.copytree(converted, tmp_path / "bundle-1")
+    (tmp_path / "current").symlink_to("bundle-1")
+    bundle = read(converted)
+    newer = replace(bundle, manifest=bundle.manifest.model_copy(update={"id": "newer"}))
+    write(tmp_path / "current", newer, _verified(bundle), bundle.golden_inputs)
+    assert read(tmp_path / "bundle-1").manifest.id == "newer"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle-1", "current"]
+    assert (tmp_path / "current").is_symlink()
+
+
+def test_what_the_agent_does_not_accept_is_not_written(converted: Path, tmp_path: Path) -> None:
+    """A bundle that the agent's reader refuses never reaches its place, and the older one stays."""
+    out = Path(shutil.copytree(converted, tmp_path / "bundle"))
+    bundle = read(converted)
+    odd = bundle.manifest.model_copy(update={"labels": (*bundle.manifest.labels, "star")})
+    with pytest.raises(BundleError):
+        write(out, replace(bundle, manifest=odd), _verified(bundle), bundle.golden_inputs)
+    assert read(out).manifest == bundle.manifest
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

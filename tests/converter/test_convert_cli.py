@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,11 +86,9 @@ def test_help_does_not_wait_for_tensorflow() -> None:
         "try: app(['--help'])\n"
         "finally: print('tensorflow' in sys.modules, 'cv2' in sys.modules)"
     )
-    started_s = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={"COLUMNS": "200"}
     )
-    assert time.monotonic() - started_s < 5
     for option in ("--calibrate", "--evaluate", "--out", "--max-drop", "--calibration-count", "--id", "--seed"):
         assert option in done.stdout
     assert done.stdout.splitlines()[-1] == "False False"

@@ -72,7 +72,14 @@ def test_a_drop_above_the_bound_is_refused() -> None:
         gate(_verification(90, 80, 100), max_drop_points=1.0)
     message = str(refusal.value)
     assert refusal.value.exit_status == 2
-    for part in ("80.0%", "90.0%", "10.0 points", "at most 1 ", "Calibrate with more photographs", "--max-drop"):
+    for part in (
+        "80.0%",
+        "90.0%",
+        "10.00 points (10 photographs)",
+        "at most 1 ",
+        "Calibrate with more photographs",
+        "--max-drop",
+    ):
         assert part in message
 
 

@@ -1,0 +1,54 @@
+"""What a conversion says before its slow work, and which photographs it holds out."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from converter.convert import Job, convert
+from converter.load import load
+from edge_agent.shelf import InputError
+
+
+def _warnings(job: Job) -> list[str]:
+    """The warnings of a conversion that is stopped by a photograph that is gone."""
+    said: list[str] = []
+    with pytest.raises(InputError, match="gone"):
+        convert(job, warn=said.append, track=_stop)
+    return said
+
+
+def _stop(items: Any, what: str) -> Any:
+    raise InputError(f"{len(items)} gone while {what}")
+
+
+@pytest.fixture
+def job(workshop: Any, tmp_path: Path) -> Job:
+    """The conversion of the tiny network."""
+    return Job(workshop.model, workshop.data, tmp_path / "bundle")
+
+
+def test_enough_photographs_need_no_warning(job: Job) -> None:
+    """With 100 photographs or more, and held-out ones of its own, a conversion warns of nothing."""
+    assert _warnings(job) == []
+
+
+def test_few_photographs_are_warned_of(job: Job) -> None:
+    """Fewer than 100 photographs to calibrate with are converted, but not in silence."""
+    assert _warnings(replace(job, calibration_count=99)) == [
+        "only 99 photographs to calibrate with; 100 or more lose less."
+    ]
+
+
+def test_photographs_that_may_have_been_trained_on_are_warned_of(job: Job, tmp_path: Path) -> None:
+    """Where the card tells of more training photographs than there are here, the held-out ones are in doubt."""
+    model = tmp_path / "model.keras"
+    model.write_bytes(job.model.read_bytes())
+    card = job.model.with_suffix(".json").read_text()
+    model.with_suffix(".json").write_text(card.replace('"recipe"', '"data": {"train": 5000}, "recipe"'))
+    assert load(model).trained_on == 5000
+    (warning,) = _warnings(replace(job, model=model))
+    assert "trained on 5000 photographs" in warning
+    assert "--evaluate" in warning
+    assert _warnings(replace(job, model=model, evaluate=job.data / "test")) == []
