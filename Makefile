@@ -34,11 +34,21 @@ system: $(VENV)/ready
 
 # The demo's model: drawings of the products → a network → an int8 bundle. About 10 minutes on two cores.
 bundle: $(VENV)/ready
-	deploy/make-bundle.sh $(VENV)/bin build/demo-model edge_agent/demo/bundle
+	rm -rf build/demo && mkdir -p build/demo
+	$(VENV)/bin/python -m edge_agent.demo.drawings build/demo/drawings --crops 7000
+	$(VENV)/bin/shelf-train fit build/demo/drawings --out build/demo/model.keras --seed 1 \
+	  --network mobilenet-v2 --width 0.35 --size 96 --weights none --no-flip --epochs 20
+	$(VENV)/bin/shelf-train evaluate build/demo/model.keras build/demo/drawings --out build/demo/evaluation
+	$(VENV)/bin/shelf-convert build/demo/model.keras --calibrate build/demo/drawings --id demo-shelf \
+	  --out edge_agent/demo/bundle
 
 # The grocery photographs: a new head on a frozen backbone, and its int8 bundle. About 5 minutes on two cores.
 grocery: $(VENV)/ready
-	deploy/make-grocery.sh $(VENV)/bin $(DATA) build/grocery
+	$(VENV)/bin/shelf-train fit $(DATA)/data/grocery/train.txt --validation $(DATA)/data/grocery/val.txt \
+	  --network mobilenet-v2 --size 224 --weights $(DATA)/weights/mobilenet_v2_imagenet.weights.h5 \
+	  --out build/grocery/model.keras
+	$(VENV)/bin/shelf-convert build/grocery/model.keras --calibrate $(DATA)/data/grocery/train.txt \
+	  --evaluate $(DATA)/data/grocery/val.txt --id grocery --out build/grocery/bundle
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/bench_step.py

@@ -88,6 +88,11 @@ class Outcome:
     alerts: tuple[Alert, ...] = field(default=())
     read: int = 0
 
+    def looks_at(self, shelf: Shelf, shelves: Sequence[Shelf]) -> tuple[Observation, ...]:
+        """The observations of one of the camera's `shelves`, in the order of its slots."""
+        first = sum(len(other.slots) for other in shelves[: shelves.index(shelf)])
+        return self.observations[first : first + len(shelf.slots)]
+
 
 def open_view(
     camera: str,

@@ -1,0 +1,112 @@
+"""Cameras: clips frame by frame and at their own pace, missing cameras with a reason, and no passwords in messages."""
+
+import time
+
+import numpy as np
+import pytest
+
+from edge_agent.capture import LiveSource, PacedClip, clip_info, open_camera, open_source, redacted, replay
+from edge_agent.shelf import CameraError, InputError
+from tests.conftest import free_port, wait_for
+from tests.edge_agent.conftest import paint
+
+
+@pytest.fixture
+def clip(write_clip):
+    """A second of twenty frames, each a bit brighter."""
+    return write_clip([np.full((96, 128, 3), n * 10, np.uint8) for n in range(20)], fps=20)
+
+
+def test_replay_gives_every_frame_with_its_time(clip):
+    """All frames come, in order, with the position in the clip as their clock."""
+    frames = list(replay("cam1", clip))
+    assert [frame.seq for frame in frames] == list(range(20))
+    assert [frame.clock_s for frame in frames] == pytest.approx([n / 20 for n in range(20)], abs=0.02)
+    assert frames[0].image.shape == (96, 128, 3)
+    assert frames[3].captured_at.tzinfo is not None
+    assert np.diff([frame.image.mean() for frame in frames]).min() > 5
+
+
+def test_a_clip_tells_its_size(clip):
+    """Size, rate and length are known before it is played."""
+    assert clip_info(clip) == clip_info(clip)
+    assert clip_info(clip).frame_wh == (128, 96)
+    assert clip_info(clip).fps == pytest.approx(20)
+
+
+def test_a_clip_as_a_camera_plays_at_its_own_pace_and_ends(clip):
+    """A slow reader gets the newest frame, not the next one; at the end it says so."""
+    source = PacedClip("cam1", clip)
+    began_s = time.monotonic()
+    first = source.read(1.0)
+    wait_for(lambda: time.monotonic() - began_s > 0.5)
+    later = source.read(1.0)
+    assert first.seq <= 1
+    assert 8 <= later.seq <= 15
+    with pytest.raises(EOFError):
+        while True:
+            source.read(0.2)
+    assert 0.8 < time.monotonic() - began_s < 3
+
+
+@pytest.mark.parametrize("content", [None, b"", b"this is no video" * 100])
+def test_a_clip_that_is_not_there_or_no_video_is_an_error(tmp_path, content):
+    """Both name the path and what is wanted."""
+    path = tmp_path / "clip.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"clip\.mp4.*Give"):
+        list(replay("cam1", path))
+    with pytest.raises(InputError):
+        open_source("cam1", str(path))
+
+
+def test_a_cut_off_clip_gives_the_frames_that_it_has(clip):
+    """A clip that ends in the middle of its data ends there, without a hang or a traceback."""
+    whole = clip.read_bytes()
+    broken = clip.with_name("broken.mp4")
+    index = whole.rfind(b"moov") - 4  # the index comes last in these files: keep it, spoil the picture data
+    broken.write_bytes(whole[: index // 2] + bytes(index - index // 2) + whole[index:])
+    frames = list(replay("cam1", broken))
+    assert 1 <= len(frames) <= 20
+
+
+def test_a_camera_that_is_not_there_is_named_with_the_remedy():
+    """A missing device node says where to look."""
+    with pytest.raises(CameraError, match=r"no camera at /dev/video77.*by-id") as caught:
+        open_camera("77")
+    assert caught.value.reason == "not_found"
+    assert caught.value.exit_status == 69
+
+
+def test_a_live_source_reports_why_there_is_no_picture():
+    """An address that nobody serves becomes a problem with a reason, and its password stays out of it."""
+    source = LiveSource("cam1", f"rtsp://admin:secret@127.0.0.1:{free_port()}/x")
+    try:
+        wait_for(lambda: source.problem is not None)
+        assert source.read(0.01) is None
+        assert source.problem.reason == "not_found"
+        assert "secret" not in str(source.problem)
+    finally:
+        source.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://admin:secret@10.0.0.9:554/a?b=c", "rtsp://***@10.0.0.9:554/a?b=c"),
+        ("rtsp://cam/stream", "rtsp://cam/stream"),
+        ("/dev/video0", "/dev/video0"),
+        ("http://user@cam/x", "http://***@cam/x"),
+        ("rtsp://a:p@ss@cam/x", "rtsp://***@cam/x"),
+    ],
+)
+def test_addresses_lose_their_passwords(address, shown):
+    """Whatever stands before the host is never shown."""
+    assert redacted(address) == shown
+
+
+def test_a_painted_shelf_survives_the_codec(write_clip):
+    """The clips of these tests keep their colours well enough to be read."""
+    frame = next(replay("cam1", write_clip([paint("cola milk empty cola")] * 3)))
+    assert np.abs(frame.image.astype(int) - paint("cola milk empty cola")).mean() < 12
