@@ -53,10 +53,10 @@ class Recipe:
     width: float = 1.0
     weights: str = "none"
     freeze: bool = False
-    epochs: int = 40
+    epochs: int = 30
     batch: int = 32
     lr: float = 2e-3
-    patience: int = 12
+    patience: int = 10
     views: int = 4
     flip: bool = True
     label_smoothing: float = 0.0

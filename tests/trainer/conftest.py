@@ -1,6 +1,5 @@
 """Tiny photographs of things that are easy to tell apart, and small recipes to learn them with."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -43,12 +42,3 @@ def draw_classes(tmp_path: Path) -> Draw:
         return root
 
     return draw
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder with photographs and weights that is shared by all checkouts."""
-    folder = Path(os.environ.get("SHELFWATCH_DATA", Path(__file__).parents[3] / "shared"))
-    if not folder.is_dir():
-        pytest.skip(f"no data at {folder}; name them with SHELFWATCH_DATA")
-    return folder

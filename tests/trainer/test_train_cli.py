@@ -1,0 +1,108 @@
+"""The command line: what it writes, what it says, and with which status it ends."""
+
+import json
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from trainer.cli import main
+
+# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+SMALL = ["--network", "small-cnn", "--size", "32", "--width", "0.25", "--batch", "8", "--seed", "1"]
+
+
+def _run(*arguments):
+    """The exit status of the command."""
+    with pytest.raises(SystemExit) as caught:
+        main([str(argument) for argument in arguments])
+    return caught.value.code
+
+
+def test_fit_then_evaluate(draw_classes, tmp_path, capfd):
+    """The main job: train on a folder, judge on its test part, and find every figure in JSON, picture and table."""
+    folder = draw_classes(["cola", "empty"], 20)
+    model = tmp_path / "out" / "model.keras"
+    assert _run("fit", folder, *SMALL, "--epochs", 12, "--lr", 0.003, "--out", model) == 0
+    said = capfd.readouterr()
+    assert "28 photographs to train, 6 to validate" in said.out
+    assert "validation accuracy" in said.out
+    assert not said.err
+    assert sorted(path.name for path in model.parent.iterdir()) == [
+        "accuracy.png",
+        "history.csv",
+        "loss.png",
+        "model.json",
+        "model.keras",
+    ]
+
+    assert _run("evaluate", model, folder, "--split", "test", "--out", tmp_path / "report") == 0
+    report = json.loads((tmp_path / "report" / "evaluation.json").read_text())
+    assert report["photographs"] == 6
+    assert report["accuracy"] >= 0.8
+    assert report["top5_accuracy"] == 1
+    assert [row["label"] for row in report["classes"]] == ["cola", "empty"]
+    assert np.sum(report["confusion"]) == 6
+    assert cv2.imread(str(tmp_path / "report" / "confusion.png")).std() > 1
+    assert "6 photographs: accuracy" in capfd.readouterr().out
+
+    (folder / "kola").mkdir()
+    (folder / "cola" / "000.png").rename(folder / "kola" / "000.png")
+    assert _run("evaluate", model, folder) == 65
+    assert '"kola" (nearest is "cola")' in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["nowhere", "--out", "m.keras"], 66, "there is no such folder"),
+        (["one", "--out", "m.keras"], 65, 'only the class "cola"'),
+        (["one", "--out", "model.h5"], 78, "must end in .keras"),
+        (["one", "--out", "m.keras", "--network", "smal-cnn"], 78, 'nearest is "small-cnn"'),
+        (["one", "--out", "m.keras", "--batch", "0"], 78, "batch is 0"),
+    ],
+)
+def test_mistakes_end_with_a_message_and_their_status(draw_classes, tmp_path, capfd, options, status, message):
+    """No traceback, nothing written, and the answer comes before TensorFlow is loaded."""
+    draw_classes(["cola"], 2, folder="one")
+    place, *others = options
+    assert _run("fit", tmp_path / place, *others) == status
+    said = capfd.readouterr()
+    assert message in said.err
+    assert "Traceback" not in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_weights_that_are_missing_write_nothing(draw_classes, tmp_path, capfd):
+    """A training that fails leaves no half of a model behind."""
+    folder = draw_classes(["cola", "oat"], 4)
+    out = tmp_path / "out" / "m.keras"
+    assert _run("fit", folder, *SMALL, "--weights", tmp_path / "gone.weights.h5", "--out", out) == 66
+    assert "gone.weights.h5" in capfd.readouterr().err
+    assert not out.parent.exists()
+
+
+def test_a_model_that_is_not_there_is_an_input_error(draw_classes, tmp_path, capfd):
+    """Judging needs the model and its card."""
+    assert _run("evaluate", tmp_path / "gone.keras", draw_classes(["cola", "oat"], 2)) == 66
+    assert "gone.keras" in capfd.readouterr().err
+
+
+def test_help_is_instant():
+    """Nobody waits for TensorFlow to read how a command is used."""
+    code = """
+import sys
+from trainer.cli import main
+try:
+    main(["fit", "--help"])
+except SystemExit as end:
+    print(end.code, "tensorflow" in sys.modules)
+"""
+    environment = os.environ | {"COLUMNS": "120", "NO_COLOR": "1"}
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert "--validation" in answer.stdout
+    assert answer.stdout.splitlines()[-1] == "0 False"
