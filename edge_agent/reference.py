@@ -132,13 +132,13 @@ def _in_words(schema: dict[str, Any]) -> str:
         return ", ".join(others) + f" or {last}"
     if "prefixItems" in schema:
         return "four corners, each `[x, y]`"
-    if schema["type"] == "array":
-        return "list of texts"
-    if schema["type"] == "object":
-        return f"table of whole numbers{_range(schema['additionalProperties'])}, by product"
-    if schema["type"] == "string":
-        return "id" if "pattern" in schema else schema.get("format", "text")
-    return ("whole number" if schema["type"] == "integer" else "number") + _range(schema)
+    return {
+        "array": "list of texts",
+        "object": f"table of whole numbers{_range(schema.get('additionalProperties', {}))}, by product",
+        "string": "id" if "pattern" in schema else schema.get("format", "text"),
+        "integer": "whole number" + _range(schema),
+        "number": "number" + _range(schema),
+    }[str(schema["type"])]
 
 
 def _range(schema: dict[str, Any]) -> str:
