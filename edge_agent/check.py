@@ -1,5 +1,6 @@
 """`shelf-agent check`: what the agent needs, whether it works, and what to do about each thing that doesn't."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from edge_agent.capture import clip_info, is_device, is_stream, open_source, red
 from edge_agent.collect import first_frame
 from edge_agent.config import CameraSection, Settings
 from edge_agent.publish import probe
-from edge_agent.shelf import BundleError, ShelfwatchError
+from edge_agent.shelf import BundleError, ShelfwatchError, SpoolError
 from edge_agent.spool import Spool
 
 
@@ -84,10 +85,18 @@ def _model(settings: Settings) -> str:
 
 
 def _outbox(settings: Settings) -> str:
-    spool = Spool(settings.outbox.path)
+    path = settings.outbox.path
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise SpoolError(
+            f"the outbox's folder {path.parent} is not there, or cannot be written."
+            " Make it for the user that the agent runs as, or name another path under [outbox]."
+        )
+    if not path.exists():  # a file made here would belong to whoever checks, which need not be the agent's user
+        return f"{path} is not there yet; the agent makes it when it starts"
+    spool = Spool(path)
     waiting = spool.depth()
     spool.close()
-    return f"{settings.outbox.path} holds {waiting} events that wait"
+    return f"{path} holds {waiting} events that wait"
 
 
 def _camera(camera: CameraSection) -> str:
