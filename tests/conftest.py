@@ -71,6 +71,12 @@ class Mosquitto:
             self.process = None
 
 
+def _read(message: paho.MQTTMessage) -> tuple[str, Any, bool]:
+    """Topic, payload and whether it was retained."""
+    text = message.payload.decode()
+    return message.topic, json.loads(text) if text.startswith("{") else text, message.retain
+
+
 @dataclass
 class Subscriber:
     """A consumer that keeps every message, in order."""
@@ -86,16 +92,13 @@ class Subscriber:
         if self.username:
             self.client.username_pw_set(self.username, self.password)
         self.client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
-        self.client.on_subscribe = lambda *_: self.ready.set()
-        self.client.on_message = self._keep
+        ready = self.ready
+        self.client.on_subscribe = lambda *_: ready.set()
+        messages = self.messages  # not self: the client must not keep its owner alive
+        self.client.on_message = lambda _client, _userdata, message: messages.append(_read(message))
         self.client.connect("127.0.0.1", self.port)
         self.client.loop_start()
         assert self.ready.wait(10)
-
-    def _keep(self, _client: Any, _userdata: Any, message: paho.MQTTMessage) -> None:
-        text = message.payload.decode()
-        payload = json.loads(text) if text.startswith("{") else text
-        self.messages.append((message.topic, payload, message.retain))
 
     def of(self, suffix: str) -> list[Any]:
         """The payloads of all topics that end so."""
@@ -105,6 +108,7 @@ class Subscriber:
         """Leave."""
         self.client.disconnect()
         self.client.loop_stop()
+        del self.client  # paho closes its sockets when it is let go, and only then
 
 
 def wait_for(condition, timeout_s: float = 15.0) -> None:
