@@ -58,8 +58,7 @@ def fit_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     seed: Seed = 0,
 ) -> None:
     """Train a network; the best epoch is what is written. Ctrl-C keeps the best so far."""
-    if out.suffix != ".keras":
-        raise ConfigError("the training cannot start:", [f'--out is "{out}"; its name must end in .keras'])
+    _check_place(out)
     recipe = settle(
         network,
         weights=weights,
@@ -77,6 +76,18 @@ def fit_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     )
     splits = data.load(photographs, validation=validation, seed=seed)
     _fit(splits, recipe, out)
+
+
+def _check_place(out: Path) -> None:
+    """Find out before an hour of training whether its outcome can be written."""
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    problems = []
+    if out.suffix != ".keras":
+        problems.append(f'--out is "{out}"; its name must end in .keras')
+    if not above.is_dir() or not os.access(above, os.W_OK) or out.is_dir():
+        problems.append(f'--out is "{out}"; a file of this name cannot be written, choose another')
+    if problems:
+        raise ConfigError("the training cannot start:", problems)
 
 
 def _fit(splits: data.Splits, recipe: Recipe, out: Path) -> None:

@@ -33,8 +33,8 @@ Indices = NDArray[np.int64]
 class Trained:
     """A network with the weights of its best epoch, and how it came about.
 
-    `evaluation` is that of the finished network on the validation photographs, which also chose the epoch; `problems`
-    names the photographs that could not be read.
+    `evaluation` is that of the finished network on the validation photographs, which also chose the epoch and one
+    factor that makes the network as sure as it is right; `problems` names the photographs that could not be read.
     """
 
     model: keras.Model
@@ -70,6 +70,7 @@ def fit(splits: Splits, recipe: Recipe, *, watch: Watch) -> Trained:
             f"{len(problems)} photographs could not be read; going on with {len(album.photos) + len(held_out.photos)}"
         )
     course = (_fit_head if recipe.freeze else _fit_all)(model, album, held_out, recipe, watch)
+    _calibrate(model, held_out)
     evaluation = judge(models.predictor(model)(held_out.pixels), held_out.truth, labels=splits.labels)
     return Trained(
         model, splits.labels, recipe, course, evaluation, problems, album.photos, held_out.photos, clock() - began
@@ -130,6 +131,15 @@ def _fit_head(model: keras.Model, album: Album, held_out: Looks, recipe: Recipe,
     folded = head.fold(head.Linear(kernel, bias), standard)
     model.get_layer(models.HEAD).set_weights([folded.kernel.astype(np.float32), folded.bias.astype(np.float32)])
     return course
+
+
+def _calibrate(model: keras.Model, held_out: Looks) -> None:
+    """Scale the head so that confidences mean what they say; no answer changes."""
+    layer = model.get_layer(models.HEAD)
+    kernel, bias = (weights.astype(np.float64) for weights in layer.get_weights())
+    features = models.predictor(models.features_of(model))(held_out.pixels)
+    scaled = head.calibrate(head.Linear(kernel, bias), features, held_out.truth)
+    layer.set_weights([scaled.kernel.astype(np.float32), scaled.bias.astype(np.float32)])
 
 
 def _loss_and_accuracy(scores: NDArray[np.float32], truth: Indices) -> tuple[float, float]:

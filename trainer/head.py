@@ -17,7 +17,7 @@ Indices = NDArray[np.int64]
 SHRINKAGE = 0.5
 """How far the scatter of the features is drawn to a multiple of the identity. On the grocery lists anything in .3..8 is
 within a percentage point of the best; features outnumber the photographs of a class by far, so it is much."""
-SCALES = np.geomspace(0.01, 2.0, 60)
+SCALES = np.geomspace(0.01, 4.0, 120)
 """Candidates for the factor that turns linear scores into log-odds."""
 
 

@@ -60,11 +60,13 @@ def train(model: keras.Model, work: Work, recipe: Recipe, watch: Watch) -> Cours
     watch.begin("training", recipe.epochs * work.steps)
     try:
         while len(history) < recipe.epochs and (best is None or len(history) - best.epoch < recipe.patience):
-            epoch = _epoch(trainee, work, targets, number=len(history) + 1, of=recipe.epochs, watch=watch)
+            note = f"epoch {len(history) + 1}/{recipe.epochs}" + (f", {_figures(history[-1])}" if history else "")
+            epoch = _epoch(trainee, work, targets, number=len(history) + 1, watch=watch, note=note)
             history.append(epoch)
+            if best is None or epoch.validation_accuracy > best.validation_accuracy:
+                watch.say(f"epoch {epoch.epoch}/{recipe.epochs}: {_figures(epoch)}, {epoch.seconds:.1f} s")
             if best is None or _rank(epoch) > _rank(best):
                 best, best_weights = epoch, model.get_weights()
-                watch.say(_line(epoch, of=recipe.epochs))
     except KeyboardInterrupt:
         if best is None:
             raise
@@ -75,7 +77,7 @@ def train(model: keras.Model, work: Work, recipe: Recipe, watch: Watch) -> Cours
     return Course(tuple(history), best.epoch, interrupted)
 
 
-def _epoch(trainee: Any, work: Work, targets: NDArray[np.float32], *, number: int, of: int, watch: Watch) -> Epoch:
+def _epoch(trainee: Any, work: Work, targets: NDArray[np.float32], *, number: int, watch: Watch, note: str) -> Epoch:
     """Train for one epoch, and judge."""
     began = clock()
     trainee.reset_metrics()
@@ -83,7 +85,7 @@ def _epoch(trainee: Any, work: Work, targets: NDArray[np.float32], *, number: in
     for _ in range(work.steps):
         inputs, truth = work.draw()
         logs = trainee.train_on_batch(inputs, targets[truth], return_dict=True)
-        watch.advance(f"epoch {number}/{of}, loss {float(logs['loss']):.3f}")
+        watch.advance(note)
     if not np.isfinite(float(logs["loss"])):
         raise DataError(f"the loss is {float(logs['loss'])} in epoch {number}: the training diverged. Lower --lr.")
     loss, accuracy = work.judge()
@@ -123,8 +125,5 @@ def _rank(epoch: Epoch) -> tuple[float, float]:
     return epoch.validation_accuracy, -epoch.validation_loss
 
 
-def _line(epoch: Epoch, *, of: int) -> str:
-    return (
-        f"epoch {epoch.epoch}/{of}: loss {epoch.loss:.3f}, validation accuracy {epoch.validation_accuracy:.1%}, "
-        f"validation loss {epoch.validation_loss:.3f}, {epoch.seconds:.1f} s - the best so far"
-    )
+def _figures(epoch: Epoch) -> str:
+    return f"loss {epoch.loss:.3f}, validation accuracy {epoch.validation_accuracy:.1%}"

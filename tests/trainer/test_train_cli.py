@@ -62,6 +62,7 @@ def test_fit_then_evaluate(draw_classes, tmp_path, capfd):
         (["nowhere", "--out", "m.keras"], 66, "there is no such folder"),
         (["one", "--out", "m.keras"], 65, 'only the class "cola"'),
         (["one", "--out", "model.h5"], 78, "must end in .keras"),
+        (["one", "--out", "/dev/null/model.keras"], 78, "cannot be written"),
         (["one", "--out", "m.keras", "--network", "smal-cnn"], 78, 'nearest is "small-cnn"'),
         (["one", "--out", "m.keras", "--batch", "0"], 78, "batch is 0"),
     ],

@@ -171,7 +171,7 @@ def test_a_frozen_backbone_trains_a_head_that_is_right_and_sure(draw_classes, tm
     assert trained.recipe.freeze
     assert "looking through the backbone" in watch.stages
     assert trained.evaluation.accuracy >= 0.9
-    assert trained.evaluation.mean_confidence >= 0.8
+    assert 0.8 <= trained.evaluation.mean_confidence < 0.995, "sure, but six photographs don't prove certainty"
     for mine, given in zip(
         trained.model.get_layer(models.BACKBONE).get_weights(),
         first.model.get_layer(models.BACKBONE).get_weights(),
@@ -179,7 +179,7 @@ def test_a_frozen_backbone_trains_a_head_that_is_right_and_sure(draw_classes, tm
     ):
         assert np.array_equal(mine, given), "frozen means untouched"
     best = trained.course.history[trained.course.best_epoch - 1]
-    assert trained.evaluation.log_loss == pytest.approx(best.validation_loss, abs=0.02), "folding changed no answer"
+    assert trained.evaluation.accuracy == best.validation_accuracy, "folding and calibration changed no answer"
 
 
 def test_mobilenet_takes_any_width_and_size_and_pixels_as_they_are():
