@@ -64,11 +64,16 @@ $(VENV)/ready: deploy/lock/dev.txt pyproject.toml
 	@deploy/setup-venv.sh "$(PYTHON)" $(VENV) deploy/lock/dev.txt
 	@touch $@
 
-# Locks hold hashes for every platform; pip checks them. Needs uv (pip install uv).
+# Locks hold hashes for every platform; pip checks them. Needs uv (pip install uv). tflite.txt is for a device that has
+# tflite-runtime and no LiteRT.
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+  --no-emit-find-links --no-annotate pyproject.toml
 lock:
-	for extra in "agent" "demo --extra demo" "dev --extra dev"; do set -- $$extra; name=$$1; shift; \
-	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --no-annotate pyproject.toml $$@ -o deploy/lock/$$name.txt || exit 1; done
+	$(LOCK) -o deploy/lock/agent.txt
+	$(LOCK) --extra demo -o deploy/lock/demo.txt
+	$(LOCK) --extra dev -o deploy/lock/dev.txt
+	echo "numpy<2" | $(LOCK) --extra tflite -c - -o deploy/lock/tflite.txt --no-emit-package ai-edge-litert \
+	  --no-emit-package backports-strenum --no-emit-package tqdm --no-emit-package flatbuffers --no-emit-package protobuf
 
 clean:
 	rm -rf $(VENV) $(VENV_DEMO) build

@@ -54,7 +54,8 @@ def find(data: Path, *, evaluate: Path | None, labels: Sequence[str], count: int
         InputError: A folder or list is not there.
         DataError: A label that the network doesn't know, too few photographs to calibrate with, or none held out.
     """
-    splits = load_splits(data, seed=seed)
+    whole = evaluate if evaluate is not None and data.is_file() else None  # a list of its own is all training part
+    splits = load_splits(data, validation=whole, seed=seed)
     train = _relabelled(data, splits.train, was=splits.labels, now=labels)
     if evaluate is None:
         held_out = _relabelled(data, splits.test or splits.validation, was=splits.labels, now=labels)
