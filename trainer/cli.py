@@ -16,7 +16,7 @@ from edge_agent.shelf import ConfigError, ShelfwatchError
 from trainer import data
 from trainer.evaluate import Evaluation, as_json, judge
 from trainer.feed import look_at
-from trainer.recipe import Recipe, settle
+from trainer.recipe import Recipe, lengthened, settle
 from trainer.report import Terminal, draw_confusion
 
 app = typer.Typer(
@@ -49,7 +49,7 @@ def fit_command(  # noqa: PLR0913, PLR0917 - one parameter per option
         bool | None, Option("--freeze/--no-freeze", help="Train the head alone; the default with weights.")
     ] = None,
     flip: Annotated[bool, Option("--flip/--no-flip", help="Mirror at random; not for products with text.")] = True,  # noqa: FBT002 - an option
-    epochs: Annotated[int | None, Option(help="At most so many.")] = None,
+    epochs: Annotated[int | None, Option(help="At most so many; more for few photographs, unless given.")] = None,
     batch: Annotated[int | None, Option(help="Photographs per step.")] = None,
     lr: Annotated[float | None, Option(help="Peak learning rate.")] = None,
     patience: Annotated[int | None, Option(help="Stop after so many epochs without a better one.")] = None,
@@ -75,7 +75,7 @@ def fit_command(  # noqa: PLR0913, PLR0917 - one parameter per option
         seed=seed,
     )
     splits = data.load(photographs, validation=validation, seed=seed)
-    _fit(splits, recipe, out)
+    _fit(splits, recipe if epochs else lengthened(recipe, photographs=len(splits.train)), out)
 
 
 def _check_place(out: Path) -> None:

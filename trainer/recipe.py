@@ -12,6 +12,9 @@ Network = Literal["small-cnn", "mobilenet-v2"]
 DEFAULT_SIZE_PX: dict[Network, int] = {"small-cnn": 150, "mobilenet-v2": 224}
 SMALLEST_SIZE_PX = 32
 """MobileNetV2 halves its input five times."""
+LEAST_STEPS = 1000
+"""Steps that a network of random weights needs to learn anything, whatever the number of photographs."""
+MOST_EPOCHS = 200
 RANGES: dict[str, tuple[float, float]] = {
     "size_px": (SMALLEST_SIZE_PX, 1024),
     "width": (0.05, 4),
@@ -89,6 +92,15 @@ def settle(network: str, *, weights: str | None = None, freeze: bool | None = No
     if problems := list(_problems(recipe)):
         raise ConfigError("the training cannot start:", problems)
     return recipe
+
+
+def lengthened(recipe: Recipe, *, photographs: int) -> Recipe:
+    """More epochs, and more patience, where photographs are so few that the usual number would be over too soon."""
+    steps = -(-photographs // recipe.batch)
+    epochs = min(MOST_EPOCHS, max(recipe.epochs, -(-LEAST_STEPS // steps)))
+    if recipe.freeze or epochs == recipe.epochs:
+        return recipe
+    return replace(recipe, epochs=epochs, patience=max(recipe.patience, epochs // 3))
 
 
 def _problems(recipe: Recipe) -> Iterator[str]:

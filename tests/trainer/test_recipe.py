@@ -3,7 +3,7 @@
 import pytest
 
 from edge_agent.shelf import ConfigError
-from trainer.recipe import settle, weights_name
+from trainer.recipe import lengthened, settle, weights_name
 
 
 def test_pretrained_weights_are_frozen_and_random_ones_trained():
@@ -47,3 +47,14 @@ def test_random_weights_cannot_be_frozen():
 def test_a_card_names_weights_without_their_folder():
     """Where a file lay on somebody's machine is nobody's business."""
     assert weights_name(settle("mobilenet-v2", weights="/home/me/x.weights.h5")) == "x.weights.h5"
+
+
+def test_few_photographs_get_more_epochs():
+    """A hundred photographs are few steps an epoch; many photographs, or a frozen backbone, need no more."""
+    recipe = settle("small-cnn", batch=32)
+    assert lengthened(recipe, photographs=320).epochs == 100
+    assert lengthened(recipe, photographs=320).patience == 33
+    assert lengthened(recipe, photographs=10).epochs == 200
+    assert lengthened(recipe, photographs=6000) == recipe
+    frozen = settle("mobilenet-v2")
+    assert lengthened(frozen, photographs=10) == frozen
