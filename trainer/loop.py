@@ -80,19 +80,22 @@ def train(model: keras.Model, work: Work, recipe: Recipe, watch: Watch) -> Cours
 def _epoch(trainee: Any, work: Work, targets: NDArray[np.float32], *, number: int, watch: Watch, note: str) -> Epoch:
     """Train for one epoch, and judge."""
     began = clock()
-    trainee.reset_metrics()
-    logs: dict[str, Any] = {}
+    losses: list[float] = []
+    hits: list[float] = []
     for _ in range(work.steps):
         inputs, truth = work.draw()
+        trainee.reset_metrics()  # some versions of Keras average over the batches since, others do not
         logs = trainee.train_on_batch(inputs, targets[truth], return_dict=True)
+        losses.append(float(logs["loss"]))
+        hits.append(float(logs["accuracy"]))
         watch.advance(note)
-    if not np.isfinite(float(logs["loss"])):
-        raise DataError(f"the loss is {float(logs['loss'])} in epoch {number}: the training diverged. Lower --lr.")
+    if not np.isfinite(losses[-1]):
+        raise DataError(f"the loss is {losses[-1]} in epoch {number}: the training diverged. Lower --lr.")
     loss, accuracy = work.judge()
     return Epoch(
         epoch=number,
-        loss=float(logs["loss"]),
-        accuracy=float(logs["accuracy"]),
+        loss=float(np.mean(losses)),  # batches are all of one size
+        accuracy=float(np.mean(hits)),
         validation_loss=loss,
         validation_accuracy=accuracy,
         lr=float(trainee.optimizer.learning_rate),

@@ -56,7 +56,7 @@ class Recipe:
     width: float = 1.0
     weights: str = "none"
     freeze: bool = False
-    epochs: int = 30
+    epochs: int = 25
     batch: int = 32
     lr: float = 2e-3
     patience: int = 10

@@ -142,18 +142,23 @@ def draw_confusion(confusion: NDArray[np.int64], labels: Sequence[str], path: Pa
         path: The PNG to write.
     """
     count = len(labels)
-    side = min(40.0, max(4.5, 2.5 + 0.32 * count))
+    side = min(40.0, max(4.5, 3.0 + 0.18 * count))
     figure, axes = _canvas(side + 1.0, side)
     share = confusion / np.maximum(1, confusion.sum(axis=1, keepdims=True))
     image = axes.imshow(share, vmin=0, vmax=1, cmap="Blues")
     axes.set_xticks(range(count), labels, rotation=90, fontsize=7)
     axes.set_yticks(range(count), labels, fontsize=7)
-    axes.set(title="Confusion matrix", xlabel="answer of the network", ylabel="truth")
+    hits = float(np.trace(confusion)) / max(1, int(confusion.sum()))
+    axes.set(
+        title=f"Confusion matrix: {hits:.1%} of {confusion.sum()} are right",
+        xlabel="answer of the network",
+        ylabel="truth",
+    )
     for row, column in zip(*np.nonzero(confusion), strict=True):
         shade = "white" if share[row, column] > 0.5 else "black"
         number = str(confusion[row, column])
         axes.text(column, row, number, ha="center", va="center", color=shade, fontsize=6)
-    figure.colorbar(image, ax=axes, shrink=0.7, label="share of the row")
+    figure.colorbar(image, ax=axes, shrink=0.6, aspect=40, label="share of the row")
     figure.savefig(path, dpi=110)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from edge_agent.shelf import DataError, InputError
 from trainer import data, fit, models
+from trainer.evaluate import log_loss
 from trainer.feed import look_at
 from trainer.loop import Work, train
 from trainer.recipe import settle
@@ -106,6 +107,18 @@ def test_the_best_epoch_is_what_remains(draw_classes):
     assert (course.best_epoch, len(course.history), course.interrupted) == (3, 5, False)
     assert np.array_equal(model.get_weights()[0], seen[2])
     assert not np.array_equal(seen[2], seen[4])
+
+
+def test_the_loss_of_an_epoch_is_that_of_all_its_batches():
+    """A curve of last batches would jump about and mean nothing; this is the mean over all photographs."""
+    recipe = _recipe(epochs=1, lr=1e-7, dropout=0.0)
+    model = models.build(recipe, classes=2)
+    pixels = np.random.default_rng(0).integers(0, 255, (12, 32, 32, 3)).astype(np.uint8)
+    truth = np.arange(12) % 2
+    parts = iter([(pixels[at : at + 4], truth[at : at + 4]) for at in (0, 4, 8)])
+    expected = log_loss(models.predictor(model)(pixels), truth)
+    course = train(model, Work(lambda: next(parts), lambda: (0.9, 0.5), 3), recipe, Unwatched())
+    assert course.history[0].loss == pytest.approx(expected, rel=1e-3)
 
 
 def test_ctrl_c_keeps_the_best_epoch_so_far_and_says_so():
