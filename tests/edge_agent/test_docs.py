@@ -52,9 +52,8 @@ def test_every_key_of_a_message_is_in_the_contract(payload):
 
 def test_every_key_of_a_manifest_is_on_its_page():
     """docs/bundle.md explains every key that a bundle must have, and no other."""
-    text = (
-        (REPO / "docs" / "bundle.md").read_text(encoding="utf-8").split("## manifest.json", 1)[1].split("\n## ", 1)[0]
-    )
+    text = (REPO / "docs" / "bundle.md").read_text(encoding="utf-8")
+    table = text.split("## manifest.json", 1)[1].split("\n## ", 1)[0]
     fields = {field.alias or name for name, field in Manifest.model_fields.items()}
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == fields
 
