@@ -144,6 +144,9 @@ def evaluate_command(
     photos = data.gather(photographs, labels=labels, part=split, seed=seed)
     console = Console()
     with Terminal(console) as watch:
+        if split is None and (unseen := data.unseen(photos, labels, seed=seed, trained_sha256=_trained_sha256(card))):
+            watch.say(f"the network was trained on these; judging the {len(unseen)} kept for the test (see --split)")
+            photos = unseen
         looks = look_at(photos, size_px=int(network.input_shape[1]), watch=watch)
         for problem in looks.problems:
             watch.say(f"left out: {problem}")
@@ -155,6 +158,10 @@ def evaluate_command(
         (out / "evaluation.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         draw_confusion(evaluation.confusion, labels, out / "confusion.png")
         console.print(f"wrote {out / 'evaluation.json'}, {out / 'confusion.png'}", soft_wrap=True, highlight=False)
+
+
+def _trained_sha256(card: dict[str, Any]) -> str:
+    return str(card.get("data", {}).get("sha256"))
 
 
 def _show(evaluation: Evaluation, console: Console) -> None:

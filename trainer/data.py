@@ -188,6 +188,23 @@ def fingerprint(photos: Iterable[Photo], labels: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
+def unseen(photos: Sequence[Photo], labels: Sequence[str], *, seed: int, trained_sha256: str) -> tuple[Photo, ...]:
+    """Those that a training left for the test, if it was a training on exactly these photographs; else none.
+
+    Args:
+        photos: All of a data set.
+        labels: Of the network.
+        seed: Of the training.
+        trained_sha256: The fingerprint of what it trained and validated on.
+    """
+    train, validation, test = split(photos, seed=seed)
+    try:
+        same = fingerprint((*train, *validation), labels) == trained_sha256
+    except OSError:  # a photograph is gone, so these are not the same
+        return ()
+    return test if same else ()
+
+
 def _parts(path: Path) -> dict[Part, Listed]:
     """What is on disk: training, and validation and test where they are folders of their own."""
     if not path.is_dir():

@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.regions import whole
 from edge_agent.shelf import DataError, InputError
-from trainer.data import Photo, decode, fingerprint, gather, load, read, split
+from trainer.data import Photo, decode, fingerprint, gather, load, read, split, unseen
 
 
 def test_splits_are_stratified_disjoint_and_complete(draw_classes):
@@ -135,6 +135,19 @@ def test_a_fingerprint_is_of_content_not_of_places(draw_classes):
     one, two = (load(draw_classes(["cola", "oat"], 3, folder=name), seed=0) for name in ("here", "there"))
     assert fingerprint(one.train, one.labels) == fingerprint(two.train[::-1], two.labels)
     assert fingerprint(one.train, one.labels) != fingerprint(one.train, ("cola", "milk"))
+
+
+def test_photographs_that_were_trained_on_are_known_again(draw_classes):
+    """Nobody is flattered by figures on training photographs; others are judged as a whole."""
+    folder = draw_classes(["cola", "oat"], 10)
+    splits = load(folder, seed=3)
+    photos = gather(folder, labels=splits.labels, seed=3)
+    trained = fingerprint((*splits.train, *splits.validation), splits.labels)
+    assert unseen(photos, splits.labels, seed=3, trained_sha256=trained) == splits.test
+    assert unseen(photos, splits.labels, seed=4, trained_sha256=trained) == ()
+    assert unseen(photos[1:], splits.labels, seed=3, trained_sha256=trained) == ()
+    splits.train[0].path.unlink()
+    assert unseen(photos, splits.labels, seed=3, trained_sha256=trained) == ()
 
 
 def test_listing_and_reading_need_no_tensorflow():

@@ -40,7 +40,7 @@ def test_fit_then_evaluate(draw_classes, tmp_path, capfd):
         "model.keras",
     ]
 
-    assert _run("evaluate", model, folder, "--split", "test", "--out", tmp_path / "report") == 0
+    assert _run("evaluate", model, folder, "--out", tmp_path / "report") == 0
     report = json.loads((tmp_path / "report" / "evaluation.json").read_text())
     assert report["photographs"] == 6
     assert report["accuracy"] >= 0.8
@@ -48,7 +48,11 @@ def test_fit_then_evaluate(draw_classes, tmp_path, capfd):
     assert [row["label"] for row in report["classes"]] == ["cola", "empty"]
     assert np.sum(report["confusion"]) == 6
     assert cv2.imread(str(tmp_path / "report" / "confusion.png")).std() > 1
-    assert "6 photographs: accuracy" in capfd.readouterr().out
+    said = capfd.readouterr()
+    assert "judging the 6 kept for the test" in said.out
+    assert "6 photographs: accuracy" in said.out
+    assert _run("evaluate", model, folder, "--split", "all") == 0
+    assert "40 photographs: accuracy" in capfd.readouterr().out
 
     (folder / "kola").mkdir()
     (folder / "cola" / "000.png").rename(folder / "kola" / "000.png")
