@@ -54,6 +54,7 @@ bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/bench_step.py
 
 docs: $(VENV)/ready
+	$(VENV)/bin/python -m edge_agent.demo.pictures docs
 	$(VENV)/bin/python -m edge_agent.reference docs/configuration.md
 
 $(VENV_DEMO)/ready: deploy/lock/demo.txt pyproject.toml

@@ -6,6 +6,7 @@ writes OUT/train/<label>/*.jpg, OUT/validation/… and OUT/test/…, which share
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -37,7 +38,7 @@ OCCLUDED_FROM = 0.17
 CLEAR_BELOW = 0.03
 """A slot counts as seen when less than this share is covered; what lies between is left out."""
 
-_SPECIAL_SHARE = 2.5  # empty and occluded crops for each crop of a product
+_SHARES = {EMPTY: 2.5, OCCLUDED: 8.0}  # crops for each crop of a product: what covers a slot looks like anything
 _FRAMES_PER_VIEW = 5
 _FRAME_SIZES = ((960, 540), (1120, 630))
 _VARIANTS = {"train": range(1000, 1012), "validation": range(2000, 2005), "test": range(3000, 3005)}
@@ -82,7 +83,7 @@ def write(out: Path, *, crops: int, seed: int, progress: Callable[[int, int], No
 
 def _quota(crops: int) -> dict[str, int]:
     """How many crops of each label make `crops`."""
-    shares = {label: 1.0 if label in PRODUCTS else _SPECIAL_SHARE for label in LABELS}
+    shares = {label: _SHARES.get(label, 1.0) for label in LABELS}
     unit = crops / sum(shares.values())
     return {label: max(1, round(unit * share)) for label, share in shares.items()}
 
@@ -173,7 +174,11 @@ def _reach(rng: _Rng) -> tuple[Arm, Placement]:
     )
     held = (str(rng.choice(PRODUCTS)), int(rng.integers(4000, 4004))) if rng.uniform() < 0.5 else None
     grip = held is not None or bool(rng.uniform() < 0.3)
-    return random_arm(rng), Placement(palm, stand.shoulder, grip, held)
+    arm = random_arm(rng)
+    if rng.uniform() < 0.6:  # a sleeve of any colour, not only of those in the demo's wardrobe
+        one, two, three = (int(level) for level in rng.integers(10, 246, 3))
+        arm = replace(arm, sleeve=(one, two, three))
+    return arm, Placement(palm, stand.shoulder, grip, held)
 
 
 def _jittered(quad: Quad, rng: _Rng) -> Quad:

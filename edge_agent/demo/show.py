@@ -63,7 +63,7 @@ def show(*, seconds: float | None, seed: int, port: int, console: Console) -> No
                 live.update(screen.render(), refresh=True)
         done, sent = agent.outlet.delivery, agent.outlet.mqtt.tally
         console.print(
-            f"{agent.health.frames} frames, {done.changes} changes, {done.alerts} alerts,"
+            f"\n{agent.health.frames} frames, {done.changes} changes, {done.alerts} alerts,"
             f" {sent.acknowledged} messages acknowledged",
             highlight=False,
         )
@@ -104,7 +104,9 @@ class Screen:
         counts = {count.shelf: count for count in self._outcome.counts} if self._outcome is not None else {}
         for shelf in self._shelves:
             self._rows(table, shelf, counts.get(shelf.id))
-        lines = [Text(f"{at}  {alert.kind:<14} {alert.message}", style=_alert_style(alert)) for at, alert in self._recent]
+        lines = [
+            Text(f"{at}  {alert.kind:<14} {alert.message}", style=_alert_style(alert)) for at, alert in self._recent
+        ]
         alerts = Panel(Group(*lines) if lines else Text("none yet", style="dim"), title="alerts", title_align="left")
         return Group(table, alerts)
 

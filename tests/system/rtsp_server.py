@@ -26,7 +26,7 @@ def main() -> None:
     server.set_service(sys.argv[1])
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(PIPELINE)
-    factory.set_shared(True)  # noqa: FBT003 — GStreamer's own signature
+    factory.set_shared(True)
     server.get_mount_points().add_factory("/shelf", factory)
     server.attach(None)
     print("serving", flush=True)  # noqa: T201 — the test waits for it

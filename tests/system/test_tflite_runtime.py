@@ -26,10 +26,18 @@ print(classifier.runtime, scores.shape)
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="hardware: tflite-runtime has no wheels beyond Python 3.11")
 def test_the_bundled_model_answers_in_tflite_runtime(tmp_path):
-    """The agent takes tflite-runtime by itself where LiteRT is missing, and the model gives its golden answers there."""
+    """The agent takes tflite-runtime by itself where LiteRT is missing, and the golden answers hold there too."""
     venv, lock = tmp_path / "venv", REPO / "deploy" / "lock" / "tflite.txt"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    install = [venv / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", lock]
+    install = [
+        venv / "bin" / "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "-r",
+        lock,
+    ]
     subprocess.run(install, check=True)
     bundle = REPO / "edge_agent" / "demo" / "bundle"
     environment = {**os.environ, "PYTHONPATH": str(REPO)}

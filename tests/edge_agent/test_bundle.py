@@ -1,0 +1,117 @@
+"""The bundle: read hash first, and refused with the file, the reason and the remedy when anything is off."""
+
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+
+from edge_agent import bundle
+from edge_agent.demo.store import BUNDLE
+from edge_agent.inference import TfliteClassifier
+from edge_agent.shelf import BundleError
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the demo's bundle, to be spoiled."""
+    return shutil.copytree(BUNDLE, tmp_path / "bundle")
+
+
+def resign(folder, name):
+    """Make the manifest agree with a file that was changed."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][name] = bundle.sha256((folder / name).read_bytes())
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_the_demos_bundle_is_whole_and_small():
+    """It reads, is at most 1 MB, knows at least twelve products, and lost at most a point on its way to int8."""
+    read = bundle.read(BUNDLE)
+    products = set(read.manifest.labels) - {"empty", "occluded"}
+    assert len(products) >= 12
+    assert sum(file.stat().st_size for file in BUNDLE.iterdir()) <= 2**20
+    assert read.manifest.metrics.float_top1 - read.manifest.metrics.int8_top1 <= 0.01
+    assert read.manifest.metrics.int8_top1 > 0.95
+
+
+def test_a_zip_is_as_good_as_a_folder(tmp_path):
+    """A bundle can be moved as one file."""
+    path = tmp_path / "bundle.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in BUNDLE.iterdir():
+            archive.write(file, f"bundle/{file.name}")
+    assert bundle.read(path).manifest == bundle.read(BUNDLE).manifest
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "golden.npz"])
+def test_a_flipped_byte_is_found_before_the_file_is_parsed(copy, name):
+    """A single byte that differs makes the bundle refused, naming the file."""
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    with pytest.raises(BundleError, match=rf"{name} was altered or damaged.*Copy the bundle again") as caught:
+        bundle.read(copy)
+    assert caught.value.exit_status == 78
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "golden.npz", "manifest.json"])
+def test_a_missing_file_is_named(copy, name):
+    """Whichever file is missing, the error says which."""
+    (copy / name).unlink()
+    with pytest.raises(BundleError, match=f"{name} is missing"):
+        bundle.read(copy)
+
+
+def test_no_bundle_at_all(tmp_path):
+    """A path with nothing there is told apart from a broken bundle."""
+    with pytest.raises(BundleError, match="there is no bundle at"):
+        bundle.read(tmp_path / "none")
+    (tmp_path / "text").write_text("not a zip")
+    with pytest.raises(BundleError, match="cannot be read"):
+        bundle.read(tmp_path / "text")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"schema": "shelfwatch.bundle/2"}, "schema"),
+        ({"surprise": 1}, "surprise"),
+        ({"labels": ["one"]}, "labels"),
+        ({"files": {}}, "altered or damaged"),
+    ],
+)
+def test_a_manifest_of_another_kind_is_refused(copy, change, words):
+    """A newer format, unknown keys or too few labels are named."""
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps({**manifest, **change}))
+    with pytest.raises(BundleError, match=words):
+        bundle.read(copy)
+
+
+def test_golden_outputs_that_do_not_hold_are_refused(copy):
+    """A model that answers differently than when it was verified never counts."""
+    with np.load(copy / "golden.npz") as arrays:
+        inputs, outputs = arrays["inputs"], arrays["outputs"]
+    np.savez(copy / "golden.npz", inputs=inputs, outputs=outputs[:, ::-1])
+    resign(copy, "golden.npz")
+    with pytest.raises(BundleError, match="does not answer in litert as it did"):
+        TfliteClassifier(bundle.read(copy))
+
+
+@pytest.mark.parametrize("content", [b"", b"TFL3" * 400])
+def test_a_model_that_is_none_is_refused_even_with_the_right_hash(copy, content):
+    """A file that hashes right but is no model gives one error, not a crash."""
+    (copy / "model.tflite").write_bytes(content)
+    resign(copy, "model.tflite")
+    with pytest.raises(BundleError, match="does not load in litert"):
+        TfliteClassifier(bundle.read(copy))
+
+
+def test_golden_arrays_of_another_shape_are_refused(copy):
+    """Golden inputs must be crops of the model's size."""
+    np.savez(copy / "golden.npz", inputs=np.zeros((2, 8, 8, 3), np.uint8), outputs=np.zeros((2, 3), np.uint8))
+    resign(copy, "golden.npz")
+    with pytest.raises(BundleError, match="golden inputs are uint8"):
+        bundle.read(copy)
