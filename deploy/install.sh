@@ -42,7 +42,7 @@ own() { # OWNER PATH: only where there is such a user
 
 python_part() { # a fresh environment beside the old one, taken into use only when it is complete
   next=venv-$(date +%Y%m%dT%H%M%S)
-  python=${PYTHON:-python3}
+  python=${PYTHON:-/usr/bin/python3} # not one of a home, where the service could not reach it
   if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     echo "shelf-agent needs Python 3.11 or newer. Install it: apt-get install python3 python3-venv" >&2
     exit 69
