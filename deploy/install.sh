@@ -91,7 +91,7 @@ own shelfwatch:shelfwatch "$state"
 [ "$venv" = no ] || python_part
 configuration
 launcher
-cp "$here"/docs/*.md "$opt/docs/"
+cp -R "$here/docs/." "$opt/docs/"
 cp "$here/deploy/agent.example.toml" "$opt/"
 install -m 0644 "$here/systemd/shelf-agent.service" "$prefix/etc/systemd/system/shelf-agent.service"
 if [ -z "$prefix" ] && [ -d /run/systemd/system ]; then
