@@ -32,7 +32,8 @@ def test_stock_alerts_are_edges(shelf):
 
 def test_a_level_must_last(shelf):
     """An empty slot that is filled again within the hold time is no alert."""
-    assert kinds(shelf, (5, "cola cola cola milk"), (2, "cola cola cola empty"), (9, "cola cola cola milk"), hold_s=3) == []
+    spans = [(5, "cola cola cola milk"), (2, "cola cola cola empty"), (9, "cola cola cola milk")]
+    assert kinds(shelf, *spans, hold_s=3) == []
 
 
 def test_an_unknown_count_never_raises_a_stock_alert(shelf):

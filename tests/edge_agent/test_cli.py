@@ -68,7 +68,8 @@ def test_run_publishes_and_says_goodbye(config, mosquitto, subscribe):
     """Started as a service would and stopped with SIGTERM, the agent leaves its states and `offline` behind."""
     consumer = subscribe(mosquitto.port)
     path = config(port=mosquitto.port)
-    with subprocess.Popen([sys.executable, "-m", "edge_agent.cli", "run", "-c", path], stderr=subprocess.PIPE) as process:
+    command = [sys.executable, "-m", "edge_agent.cli", "run", "-c", path]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         wait_for(lambda: len(consumer.of("/state")) >= 3, timeout_s=30)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
@@ -119,7 +120,8 @@ def test_check_names_every_problem_with_its_remedy(config):
 def test_check_reports_a_broken_configuration_with_78(config):
     """Mistakes in the file are listed, all of them, with status 78."""
     path = config()
-    path.write_text(path.read_text().replace("columns = 8", 'columns = "eight"', 1).replace('"milk-skim"', '"milk-slim"'))
+    text = path.read_text().replace("columns = 8", 'columns = "eight"', 1)
+    path.write_text(text.replace('"milk-skim"', '"milk-slim"'))
     done = agent("check", "-c", path)
     assert done.returncode == 78
     assert "columns" in done.stdout

@@ -59,12 +59,16 @@ def test_a_good_file_becomes_shelves_with_slots(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('device = "dev-1"', 'device = "dev-1"\nhartbeat_s = 3', 'unknown key "hartbeat_s"; nearest is "heartbeat_s"'),
-        ('product = "cola"', 'produkt = "cola"', 'shelves "a1", slots "s1": unknown key "produkt"; nearest is "product"'),
+        ('site = "store-1"', 'site = "store-1"\nhartbeat_s = 3', 'unknown key "hartbeat_s"; nearest is "heart'),
+        (
+            'product = "cola"',
+            'produkt = "cola"',
+            'shelves "a1", slots "s1": unknown key "produkt"; nearest is "product"',
+        ),
         ("columns = 3", 'columns = "three"', 'shelves "a2", grid, columns: input should be a valid integer'),
         ("[0.3, 0.4]", "[1.3, 0.4]", 'slots "s1", corners: a corner lies outside the frame'),
         ("[[0.1, 0.1], [0.3, 0.1]", "[[0.3, 0.1], [0.1, 0.1]", "corners: the corners cross"),
-        ('product = "cola"', 'product = "colla"', 'names product "colla", which the model doesn\'t know; nearest is "cola"'),
+        ('product = "cola"', 'product = "colla"', '"colla", which the model doesn\'t know; nearest is "cola"'),
         ('"cola", "milk"', '"cola", "mlik"', 'shelf "a2": the grid names product "mlik"'),
         ("{ cola = 1 }", "{ tea = 1 }", 'low_at names product "tea"'),
         ('id = "a2"', 'id = "a1"', 'two shelves have the id "a1"'),

@@ -61,7 +61,8 @@ def test_an_unread_slot_becomes_unknown_and_never_empty(shelf, reason):
 
 def test_an_unknown_slot_does_not_hold_up_the_others(shelf):
     """Once a slot is unknown, changes of the others are counted again."""
-    seen = watch(shelf, (1.0, "cola cola cola milk"), (11.0, "cola cola cola !occluded"), (2.0, "cola empty cola !dark"))
+    covered = (11.0, "cola cola cola !occluded")
+    seen = watch(shelf, (1.0, "cola cola cola milk"), covered, (2.0, "cola empty cola !dark"))
     assert seen[-1][1].counts == {"cola": 2, "milk": None}
 
 

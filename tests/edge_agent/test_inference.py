@@ -37,5 +37,5 @@ def test_scores_are_probabilities(classifier):
 def test_a_missing_runtime_is_an_error_with_the_remedy(monkeypatch):
     """Where no TFLite runtime is installed, the message says how to get one."""
     monkeypatch.setattr(inference, "_MODULES", {"litert": "no_such_module", "tflite-runtime": "nor_this"})
-    with pytest.raises(BundleError, match="no TFLite runtime is installed.*pip install shelfwatch"):
+    with pytest.raises(BundleError, match=r"no TFLite runtime is installed.*pip install shelfwatch"):
         TfliteClassifier(bundle.read(BUNDLE))

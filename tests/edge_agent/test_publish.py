@@ -55,7 +55,7 @@ def test_status_is_online_and_then_offline_on_a_clean_stop(mosquitto, subscribe,
     wait_for(lambda: consumer.of("/status") == ["online", "offline"])
 
 
-def test_an_absent_broker_loses_nothing(tmp_path, make_mosquitto, subscribe, publisher):
+def test_an_absent_broker_loses_nothing(make_mosquitto, subscribe, publisher):
     """What is counted while there is no broker arrives when it comes back: all events, and the newest state only."""
     broker = make_mosquitto()
     broker.stop()
@@ -121,7 +121,7 @@ def test_the_right_password_is_let_in(make_mosquitto, subscribe, publisher):
     wait_for(lambda: "online" in consumer.of("/status"))
 
 
-def test_a_broker_of_3_1_1_is_spoken_to_in_3_1_1(tmp_path, publisher):
+def test_a_broker_of_3_1_1_is_spoken_to_in_3_1_1(publisher):
     """A broker that does not know MQTT 5 gets 3.1.1, by itself."""
     with EmbeddedBroker(0) as broker:
         agent, spool = publisher(broker.port)

@@ -79,7 +79,8 @@ def test_every_commit_is_on_disk(tmp_path):
 def test_a_failed_put_stores_nothing(tmp_path):
     """A transaction is whole or not at all."""
     spool = Spool(tmp_path / "o.db")
-    spool._db.execute("CREATE TRIGGER no BEFORE INSERT ON event WHEN new.topic='bad' BEGIN SELECT RAISE(ABORT,'no'); END")
+    refuse = "WHEN new.topic='bad' BEGIN SELECT RAISE(ABORT, 'no'); END"
+    spool._db.execute(f"CREATE TRIGGER no BEFORE INSERT ON event {refuse}")
     with pytest.raises(SpoolError):
         spool.put([("good", {}), ("bad", {})])
     assert bodies(spool) == []

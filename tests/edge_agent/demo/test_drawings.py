@@ -29,7 +29,7 @@ def test_empty_and_occluded_have_more_pictures_than_a_product(written):
     """What matters most for trustworthy counts is shown most often, and all products equally often."""
     _, counts, _ = written
     assert len({counts[product] for product in PRODUCTS}) == 1
-    assert counts[EMPTY] == counts[OCCLUDED] >= 2 * counts[PRODUCTS[0]]
+    assert min(counts[EMPTY], counts[OCCLUDED]) >= 2 * counts[PRODUCTS[0]]
 
 
 def test_pictures_are_slots_at_their_own_size(written):
