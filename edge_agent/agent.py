@@ -57,17 +57,16 @@ def broker_of(settings: Settings) -> Broker:
         password=_password(section.password_file) if section.password_file is not None else None,
         protocol=section.protocol,
         client_id=f"shelfwatch-{settings.site}-{settings.device}-{_machine_id()}",
+        state_expiry_s=max(1, round(3 * settings.heartbeat_s)),
     )
 
 
 def _password(path: Path) -> str:
-    expanded = Path(os.path.expandvars(path))
     try:
-        return expanded.read_text(encoding="utf-8").rstrip("\n")
+        return path.read_text(encoding="utf-8").rstrip("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"broker: password_file {expanded} cannot be read ({error})."
-            " Write the password there, readable for the agent."
+            f"broker: password_file {path} cannot be read ({error}). Write the password there, readable for the agent."
         ) from error
 
 
@@ -94,6 +93,15 @@ class Outlet:
         self.spool = Spool(settings.outbox.path, max_bytes=settings.outbox.max_mb * 2**20)
         self.mqtt = MqttPublisher(broker, self.topics, self.spool, on_fatal=on_fatal)
         self.delivery = Delivery(self.topics, self.spool, self.mqtt, model, heartbeat_s=settings.heartbeat_s)
+        for gone in self._removed_topics(settings):
+            self.mqtt.retain(gone, "")
+
+    def _removed_topics(self, settings: Settings) -> set[str]:
+        """Retained topics of shelves and cameras that an earlier configuration had and this one hasn't."""
+        ours = {self.topics.state(shelf.id) for shelf in settings.shelves}
+        ours |= {self.topics.camera(camera.id) for camera in settings.cameras}
+        before = self.spool.swap("retained", "\n".join(sorted(ours)))
+        return set(before.split("\n")) - ours if before else set()
 
     def __enter__(self) -> Self:
         """Connect, and go on trying, in the background."""

@@ -12,6 +12,7 @@ from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge_agent.config import CameraSection, Settings, load
@@ -38,7 +39,7 @@ def main() -> None:
     try:
         app()
     except ShelfwatchError as error:
-        err.print(f"[bold red]error:[/] {error}", highlight=False, markup=True, soft_wrap=True)
+        err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_status)
     except Exception as error:  # the last resort: a bug of ours
         if os.environ.get("SHELFWATCH_TRACEBACK"):
@@ -76,9 +77,10 @@ def check(
     worst = 0
     for finding in look(config, cameras=cameras, broker=broker):
         if finding.error is None:
-            out.print(f"[green]ok[/]    {finding.what}: {finding.found}", highlight=False, soft_wrap=True)
+            out.print(f"[green]ok[/]    {finding.what}: {escape(finding.found)}", highlight=False, soft_wrap=True)
         else:
-            out.print(f"[red]wrong[/] {finding.what}: {finding.error}", highlight=False, soft_wrap=True)
+            words = escape(str(finding.error))  # [broker] is a table of the configuration, not markup
+            out.print(f"[red]wrong[/] {finding.what}: {words}", highlight=False, soft_wrap=True)
             worst = max(worst, finding.error.exit_status)
     raise typer.Exit(worst)
 

@@ -1,5 +1,6 @@
 """`agent.toml` → validated settings. Every problem is reported at once, with the nearest name and what to do."""
 
+import os
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -84,7 +85,7 @@ class CameraSection(_Section):
     source: str = Field(
         min_length=1, description="`/dev/v4l/by-id/…`, a number, `rtsp://…`, `http://…`, or the path of a video file."
     )
-    fps: float = Field(5, gt=0, le=60, description="Looks per second.")
+    fps: float = Field(5, ge=0.1, le=60, description="Looks per second.")
 
     @field_validator("source")
     @classmethod
@@ -300,4 +301,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         else camera.model_copy(update={"source": str(folder / camera.source)})
         for camera in settings.cameras
     ]
-    return settings.model_copy(update={"model": model, "outbox": outbox, "cameras": cameras})
+    broker = settings.broker
+    if broker.password_file is not None:
+        broker = broker.model_copy(update={"password_file": folder / os.path.expandvars(broker.password_file)})
+    return settings.model_copy(update={"model": model, "outbox": outbox, "cameras": cameras, "broker": broker})

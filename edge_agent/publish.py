@@ -49,6 +49,7 @@ class Broker:
     password: str | None = field(default=None, repr=False)
     protocol: Protocol_ = "auto"
     client_id: str = "shelfwatch"
+    state_expiry_s: int = 180
     keepalive_s: int = 30
 
 
@@ -215,12 +216,27 @@ class MqttPublisher:
         for topic, text in said:
             client.publish(topic, text, qos=0)
         for topic, text in fresh:
-            self._waiting[client.publish(topic, text, qos=1, retain=True).mid] = None
+            properties = self._properties(text, expires=topic.endswith("/state"))
+            self._waiting[client.publish(topic, text, qos=1, retain=True, properties=properties).mid] = None
         in_flight = sum(1 for seq in self._waiting.values() if seq is not None)
         for row in self._spool.peek(IN_FLIGHT - in_flight, after_seq=self._sent_seq) if in_flight < IN_FLIGHT else []:
             text = json.dumps(self._enveloped(row), separators=(",", ":"))
-            self._waiting[client.publish(row.topic, text, qos=1).mid] = row.seq
+            self._waiting[client.publish(row.topic, text, qos=1, properties=self._properties(text)).mid] = row.seq
             self._sent_seq = row.seq
+
+    def _properties(self, text: str, *, expires: bool = False) -> Properties | None:
+        """On MQTT 5: schema and model beside the payload, and a life for what would be wrong if it were old."""
+        if self.tally.protocol != "5":
+            return None
+        payload = json.loads(text) if text.startswith("{") else {}
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        if "schema" in payload:
+            properties.UserProperty = [("schema", payload["schema"])]
+        if "model" in payload:
+            properties.UserProperty = [("model", payload["model"]["id"])]  # paho appends
+        if expires and payload:
+            properties.MessageExpiryInterval = self._broker.state_expiry_s
+        return properties
 
     def _enveloped(self, row: Row) -> dict[str, Any]:
         happened = row.body.get("ts")

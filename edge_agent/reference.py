@@ -76,8 +76,8 @@ the picture. Its slots are named `r1c1`, `r1c2`, … from the top left.
 
 ## Paths
 
-A relative path of a bundle, an outbox or a clip is relative to the folder of the configuration file. A relative
-`password_file` is relative to the folder in which the agent is started, so give an absolute one.
+A relative path of a bundle, an outbox, a password file or a clip is relative to the folder of the configuration file.
+
 
 ## Products
 

@@ -39,7 +39,7 @@ WHOLE_FRAME: Quad = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 Unread = Literal["occluded", "moving", "unsure", "dark", "stale"]
 """Why a slot could not be read in a frame."""
-Quality = Literal["good", "occluded", "dark", "unsure", "stale", "starting"]
+Quality = Literal["good", "occluded", "dark", "unsure", "stale"]
 """How well a shelf can be read at present; anything but `good` means that some count is unknown."""
 StockStatus = Literal["ok", "low", "out", "unknown"]
 CameraReason = Literal["auth", "not_found", "timeout", "decode"]

@@ -77,6 +77,17 @@ class Spool:
                 self._make_room(rows[-1][0])
         return self.last_seq()
 
+    def swap(self, key: str, value: str) -> str | None:
+        """Remember a value under a name across restarts, and return the one before; None where there was none.
+
+        Raises:
+            SpoolError: The disk does not take it.
+        """
+        with self._lock, self._translated("written"), self._transaction():
+            before = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        return str(before[0]) if before else None
+
     def last_seq(self) -> int:
         """The `seq` of the newest event that was ever stored, 0 before the first."""
         with self._translated("read"):

@@ -88,6 +88,20 @@ def test_run_publishes_and_says_goodbye(config, mosquitto, subscribe):
     assert event["seq"] >= 1
 
 
+def test_a_shelf_that_is_removed_is_cleared_from_the_broker(config, film, mosquitto, subscribe):
+    """What an earlier configuration retained and this one hasn't is taken back, so that no dashboard shows it."""
+    path = config(port=mosquitto.port)
+    assert agent("replay", film, "-c", path, "--publish").returncode == 0
+    text = path.read_text()
+    path.write_text(text[: text.index('[[shelves]]\nid = "pantry"')])
+    assert agent("replay", film, "-c", path, "--publish").returncode == 0
+    consumer = subscribe(mosquitto.port)
+    wait_for(lambda: any("/breakfast/state" in topic for topic, _, _ in consumer.messages))
+    retained = {topic for topic, _, kept in consumer.messages if kept}
+    assert "shelfwatch/demo/shelf-1/shelf/drinks/state" in retained
+    assert "shelfwatch/demo/shelf-1/shelf/pantry/state" not in retained
+
+
 def test_a_wrong_password_ends_the_agent_with_78(config, make_mosquitto):
     """A broker that refuses us is for an operator to mend: exit status 78, the remedy, and the outbox stays."""
     broker = make_mosquitto(password="right")
@@ -114,6 +128,7 @@ def test_check_names_every_problem_with_its_remedy(config):
     assert done.returncode == 69
     assert "no camera at /dev/video77" in done.stdout
     assert "no MQTT broker at 127.0.0.1" in done.stdout
+    assert "Check host and port under [broker]" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 

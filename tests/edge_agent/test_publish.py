@@ -1,6 +1,8 @@
 """Delivery over a real mosquitto: acknowledged before forgotten, only the newest state, and a clear no."""
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from edge_agent.demo.broker import EmbeddedBroker
 from edge_agent.messages import Topics
@@ -18,7 +20,7 @@ def publisher(tmp_path):
     """A function that makes a publisher and its outbox for a port."""
     made = []
 
-    def make(port: int, **broker: str):
+    def make(port: int, **broker):
         spool = Spool(tmp_path / f"o{len(made)}.db")
         publisher = MqttPublisher(Broker("127.0.0.1", port, client_id=f"t{len(made)}", **broker), TOPICS, spool)
         made.append((publisher, spool))
@@ -145,3 +147,21 @@ def test_probe_tells_absent_from_refusing(make_mosquitto):
 def test_a_password_is_never_shown():
     """A broker's description leaves the password out."""
     assert "secret" not in repr(Broker("h", password="secret"))
+
+
+def test_on_mqtt_5_a_state_carries_its_schema_and_expires(mosquitto, publisher):
+    """A state says which schema and model it is of beside the payload, and dies with an agent that is gone."""
+    got = []
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    client.on_connect = lambda client, *_: client.subscribe(STATE, qos=1)
+    client.on_message = lambda _client, _userdata, message: got.append(message.properties)
+    client.connect("127.0.0.1", mosquitto.port)
+    client.loop_start()
+    agent, _ = publisher(mosquitto.port, state_expiry_s=90)
+    agent.start()
+    agent.retain(STATE, {"schema": "shelfwatch.state/1", "model": {"id": "m"}})
+    wait_for(lambda: got)
+    assert got[0].UserProperty == [("schema", "shelfwatch.state/1"), ("model", "m")]
+    assert 80 <= got[0].MessageExpiryInterval <= 90
+    client.disconnect()
+    client.loop_stop()
