@@ -35,9 +35,9 @@ system: $(VENV)/ready
 # The demo's model: drawings of the products → a network → an int8 bundle. About 10 minutes on two cores.
 bundle: $(VENV)/ready
 	rm -rf build/demo && mkdir -p build/demo
-	$(VENV)/bin/python -m edge_agent.demo.drawings build/demo/drawings --crops 7000
+	$(VENV)/bin/python -m edge_agent.demo.drawings build/demo/drawings --crops 10000
 	$(VENV)/bin/shelf-train fit build/demo/drawings --out build/demo/model.keras --seed 1 \
-	  --network mobilenet-v2 --width 0.35 --size 96 --weights none --no-flip --epochs 20
+	  --network mobilenet-v2 --width 0.35 --size 96 --weights none --no-flip --epochs 14
 	$(VENV)/bin/shelf-train evaluate build/demo/model.keras build/demo/drawings --out build/demo/evaluation
 	$(VENV)/bin/shelf-convert build/demo/model.keras --calibrate build/demo/drawings --id demo-shelf \
 	  --out edge_agent/demo/bundle

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from edge_agent import bundle as bundles
+from edge_agent.broker import Broker
 from edge_agent.capture import FrameSource, LiveSource, open_source
 from edge_agent.config import Settings
 from edge_agent.delivery import Delivery
@@ -19,7 +20,7 @@ from edge_agent.health import Health, Stopwatch, notify_systemd
 from edge_agent.inference import TfliteClassifier
 from edge_agent.messages import INFO_SCHEMA, ModelInfo, Topics
 from edge_agent.pipeline import Feed, OnStep, Watch, run
-from edge_agent.publish import Broker, MqttPublisher
+from edge_agent.publish import MqttPublisher
 from edge_agent.shelf import ConfigError
 from edge_agent.spool import Spool
 

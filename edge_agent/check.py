@@ -8,10 +8,10 @@ from pathlib import Path
 from edge_agent import bundle as bundles
 from edge_agent import config
 from edge_agent.agent import broker_of, load_model
+from edge_agent.broker import probe
 from edge_agent.capture import clip_info, is_device, is_stream, open_source, redacted
 from edge_agent.collect import first_frame
 from edge_agent.config import CameraSection, Settings
-from edge_agent.publish import probe
 from edge_agent.shelf import BundleError, ShelfwatchError, SpoolError
 from edge_agent.spool import Spool
 

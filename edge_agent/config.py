@@ -52,7 +52,7 @@ class ModelSection(_Section):
 class CountingSection(_Section):
     """`[counting]`: when a look is believed."""
 
-    min_confidence: Share = Field(0.6, description="Probability below which a slot is unread rather than counted.")
+    min_confidence: Share = Field(0.8, description="Probability below which a slot is unread rather than counted.")
     window_s: float = Field(0.5, gt=0, le=60, description="Seconds of looks that vote on a slot.")
     agree: Annotated[float, Field(gt=0.5, le=1)] = Field(0.8, description="Share of these looks that must agree.")
     unknown_after_s: float = Field(

@@ -27,7 +27,7 @@ class Rules:
     `min_confidence`, `agree`, `moving_fraction` and `low_fraction` are shares, 0..1; `dark_below` is in grey levels.
     """
 
-    min_confidence: float = 0.6
+    min_confidence: float = 0.8
     window_s: float = 0.5
     agree: float = 0.8
     unknown_after_s: float = 30.0

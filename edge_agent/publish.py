@@ -16,13 +16,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge_agent.broker import (
+    CONNECT_TIMEOUT_S,
+    CREDENTIALS_REFUSED,
+    UNSUPPORTED_VERSION,
+    Broker,
+    awaited,
+    client_for,
+    connect_options,
+    refusal,
+)
 from edge_agent.messages import Topics, event_payload
-from edge_agent.shelf import BrokerError, CredentialsError, ShelfwatchError
+from edge_agent.shelf import CredentialsError, ShelfwatchError
 from edge_agent.spool import Row, Spool
 
 log = logging.getLogger(__name__)
@@ -31,26 +40,6 @@ IN_FLIGHT = 20
 LATE_S = 30.0
 """An event that is sent later than this after it happened is marked `historical`."""
 BACK_OFF_S = (1.0, 120.0)
-CONNECT_TIMEOUT_S, CONNACK_TIMEOUT_S = 10.0, 3.0
-SESSION_EXPIRY_S = 3600
-WILL_DELAY_S = 30
-_UNSUPPORTED_VERSION, _BAD_CREDENTIALS, _NOT_AUTHORIZED = 132, 134, 135
-
-Protocol_ = Literal["auto", "5", "3.1.1"]
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Where the broker is, and who we are to it."""
-
-    host: str
-    port: int = 1883
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    protocol: Protocol_ = "auto"
-    client_id: str = "shelfwatch"
-    state_expiry_s: int = 180
-    keepalive_s: int = 30
 
 
 class Publisher(Protocol):
@@ -167,7 +156,7 @@ class MqttPublisher:
         except (OSError, ValueError) as error:
             log.warning("broker %s:%d is not there (%s)", self._broker.host, self._broker.port, error)
             return "failed"
-        if not _await(client, answer):
+        if not awaited(client, answer):
             log.warning("broker %s:%d does not answer", self._broker.host, self._broker.port)
             return "mute"
         if answer[0].is_failure:
@@ -183,9 +172,9 @@ class MqttPublisher:
 
     def _refused(self, code: ReasonCode) -> Literal["version", "failed"]:
         """Tell apart what an operator must mend from what time may mend."""
-        if code.value == _UNSUPPORTED_VERSION:
+        if code.value == UNSUPPORTED_VERSION:
             return "version"
-        if code.value in (_BAD_CREDENTIALS, _NOT_AUTHORIZED):
+        if code.value in CREDENTIALS_REFUSED:
             self.fatal = refusal(self._broker, str(code))
         log.error("broker %s:%d refuses: %s", self._broker.host, self._broker.port, code)
         return "failed"
@@ -266,78 +255,3 @@ class MqttPublisher:
                 return
         client.disconnect()
         client.loop(timeout=0.1)
-
-
-def client_for(broker: Broker, version: Any, *, will: str | None = None) -> paho.Client:
-    """A paho client for a broker; with `will`, one whose death publishes `offline` there."""
-    clean_session = None if version == paho.MQTTv5 else False
-    client = paho.Client(CallbackAPIVersion.VERSION2, broker.client_id, clean_session, protocol=version)
-    client.connect_timeout = CONNECT_TIMEOUT_S
-    if broker.username is not None:
-        client.username_pw_set(broker.username, broker.password)
-    if will is not None:
-        properties = None
-        if version == paho.MQTTv5:
-            properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
-            properties.WillDelayInterval = WILL_DELAY_S
-        client.will_set(will, "offline", qos=1, retain=True, properties=properties)
-    return client
-
-
-def _await(client: paho.Client, answer: list[ReasonCode]) -> bool:
-    """Run the network until CONNACK is in `answer`; whether it came."""
-    until = time.monotonic() + CONNACK_TIMEOUT_S
-    while not answer and time.monotonic() < until and client.loop(timeout=0.2) == paho.MQTT_ERR_SUCCESS:
-        pass
-    return bool(answer)
-
-
-def connect_options(version: Any) -> dict[str, Any]:
-    """What CONNECT carries beyond the basics: on MQTT 5 a session that outlives a short absence."""
-    if version != paho.MQTTv5:
-        return {}
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = SESSION_EXPIRY_S
-    return {"clean_start": False, "properties": properties}
-
-
-def refusal(broker: Broker, words: str) -> CredentialsError:
-    """The error of a broker that knows us and says no."""
-    who = f'user "{broker.username}"' if broker.username else "a client without a user name"
-    return CredentialsError(
-        f"broker {broker.host}:{broker.port} refuses {who} ({words})."
-        " Put the right username and password_file under [broker], or let the broker accept this device."
-    )
-
-
-def probe(broker: Broker) -> str:
-    """Connect once and leave, for `shelf-agent check`.
-
-    Returns:
-        The protocol version that the broker speaks.
-
-    Raises:
-        BrokerError: It is not there, or does not answer.
-        CredentialsError: It refuses who we are.
-    """
-    where = f"{broker.host}:{broker.port}"
-    for version, name in ((paho.MQTTv5, "5"), (paho.MQTTv311, "3.1.1")):
-        if broker.protocol not in ("auto", name):
-            continue
-        client = client_for(broker, version)
-        answer: list[ReasonCode] = []
-        client.on_connect = lambda _c, _u, _f, code, _p, answer=answer: answer.append(code)
-        try:
-            client.connect(broker.host, broker.port, **connect_options(version))
-            _await(client, answer)
-        except (OSError, ValueError) as error:
-            raise BrokerError(
-                f"no MQTT broker at {where} ({error}). Check host and port under [broker], and that the broker runs."
-            ) from error
-        if answer and not answer[0].is_failure:
-            client.disconnect()
-            client.loop(timeout=0.1)
-            return name
-        if answer and answer[0].value in (_BAD_CREDENTIALS, _NOT_AUTHORIZED):
-            raise refusal(broker, str(answer[0]))
-    raise BrokerError(f"{where} does not answer as an MQTT broker. Check host and port under [broker].")

@@ -78,7 +78,6 @@ the picture. Its slots are named `r1c1`, `r1c2`, … from the top left.
 
 A relative path of a bundle, an outbox, a password file or a clip is relative to the folder of the configuration file.
 
-
 ## Products
 
 `product`, `products` and the keys of `low_at` are labels of the model, except `empty` and `occluded`, which are not

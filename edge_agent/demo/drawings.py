@@ -5,7 +5,9 @@
 writes OUT/train/<label>/*.jpg, OUT/validation/… and OUT/test/…, which share neither pieces, shelves nor light.
 """
 
+import multiprocessing
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +42,9 @@ CLEAR_BELOW = 0.03
 
 _SHARES = {EMPTY: 2.5, OCCLUDED: 8.0}  # crops for each crop of a product: what covers a slot looks like anything
 _FRAMES_PER_VIEW = 5
+_OCCLUDED_PER_FRAME = 3  # one arm hides many slots: take few of each, so that the network sees many arms
+_SHEETS = (*[("train", 0.1)] * 7, *[("validation", 0.075)] * 2, *[("test", 0.075)] * 2)
+"""Split and share of the crops that are drawn in one go, two or more at once."""
 _FRAME_SIZES = ((960, 540), (1120, 630))
 _VARIANTS = {"train": range(1000, 1012), "validation": range(2000, 2005), "test": range(3000, 3005)}
 
@@ -63,21 +68,34 @@ def write(out: Path, *, crops: int, seed: int, progress: Callable[[int, int], No
     """
     if out.exists() and any(out.iterdir()):
         raise DataError(f"{out} is not empty; name a new folder, so that no old pictures mix with the new ones")
-    plans = {split: _quota(round(crops * share)) for split, share in SPLITS.items()}
-    total, done = sum(sum(plan.values()) for plan in plans.values()), 0
-    written = dict.fromkeys(LABELS, 0)
-    for number, (split, left) in enumerate(plans.items()):
+    for split in SPLITS:
         for label in LABELS:
             (out / split / label).mkdir(parents=True, exist_ok=True)
-        rng = np.random.default_rng([seed, 100 + number])
-        for label, crop in _crops(split, left, rng):
-            path = out / split / label / f"{written[label]:05d}.jpg"
-            if not cv2.imwrite(str(path), crop, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(82, 97))]):
-                raise DataError(f"{path} cannot be written; is the disk full?")
-            written[label] += 1
-            done += 1
-            if progress is not None and (done % 50 == 0 or done == total):
+    written, done = dict.fromkeys(LABELS, 0), 0
+    sheets = [(split, _quota(round(crops * share))) for split, share in _SHEETS]
+    total = sum(sum(quota.values()) for _, quota in sheets)
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+        drawn = [
+            pool.submit(_draw_sheet, out, split, quota, number=number, seed=seed)
+            for number, (split, quota) in enumerate(sheets)
+        ]
+        for sheet in as_completed(drawn):
+            for label, count in sheet.result().items():
+                written[label] += count
+                done += count
+            if progress is not None:
                 progress(done, total)
+    return written
+
+
+def _draw_sheet(out: Path, split: str, quota: dict[str, int], *, number: int, seed: int) -> dict[str, int]:
+    """Write one sheet's crops, and return how many of each label; a sheet depends on its number and the seed alone."""
+    rng, written = np.random.default_rng([seed, 100 + number]), dict.fromkeys(LABELS, 0)
+    for label, crop in _crops(split, dict(quota), rng):
+        path = out / split / label / f"{number}-{written[label]:05d}.jpg"
+        if not cv2.imwrite(str(path), crop, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(82, 97))]):
+            raise DataError(f"{path} cannot be written; is the disk full?")
+        written[label] += 1
     return written
 
 
@@ -101,9 +119,11 @@ def _crops(split: str, left: dict[str, int], rng: _Rng) -> Iterator[tuple[str, P
             contents = _contents(_VARIANTS[split], left, rng)
             image, covered = _frame(view, contents, rng, arm=left[OCCLUDED] > 0 or rng.uniform() < 0.2)
             noises[size][int(rng.integers(3))].add(image, int(rng.integers(1 << 20)))
+            arms = _OCCLUDED_PER_FRAME
             for slot in rng.permutation(SLOTS).tolist():
                 label = _label(contents[slot], float(covered[slot]))
-                if label is not None and left[label] > 0:
+                arms -= label == OCCLUDED
+                if label is not None and left[label] > 0 and (label != OCCLUDED or arms >= 0):
                     left[label] -= 1
                     yield label, rectified(image, _jittered(quads[slot], rng))
 
@@ -137,7 +157,7 @@ def _contents(variants: range, left: dict[str, int], rng: _Rng) -> Contents:
 
 def _frame(view: View, contents: Contents, rng: _Rng, *, arm: bool) -> tuple[Pixels, NDArray[np.float64]]:
     """A picture of a shelf in any light, perhaps with an arm, and how much of each slot is covered (0..1)."""
-    total, share = float(np.exp(rng.uniform(np.log(0.40), np.log(1.30)))), rng.uniform(0.15, 0.85)
+    total, share = float(np.exp(rng.uniform(np.log(0.40), np.log(1.45)))), rng.uniform(0.15, 0.85)
     light = Levels(total * share, total * (1 - share))
     image = view.lit(view.still(contents), light)
     if rng.uniform() < 0.35:

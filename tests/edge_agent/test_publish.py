@@ -4,9 +4,10 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge_agent.broker import Broker, probe
 from edge_agent.demo.broker import EmbeddedBroker
 from edge_agent.messages import Topics
-from edge_agent.publish import Broker, MqttPublisher, probe
+from edge_agent.publish import MqttPublisher
 from edge_agent.shelf import BrokerError, CredentialsError
 from edge_agent.spool import Spool
 from tests.conftest import free_port, wait_for

@@ -1,0 +1,78 @@
+"""The shape of the project: imports point one way, and a device needs neither TensorFlow nor a desktop."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from tests.conftest import REPO
+
+SHARED = {"shelf", "bundle", "regions", "inference"}
+"""What the converter and the trainer may import of the agent."""
+CORE = ("shelf", "regions", "counting", "alerts", "messages", "annotate")
+"""Modules that take values and return values."""
+OUTSIDE = {"time", "os", "socket", "sqlite3", "logging", "threading", "random", "paho", "subprocess"}
+
+
+def imported(path):
+    """The dotted names that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def sources(package):
+    """The Python files of a package."""
+    return sorted((REPO / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", sources("edge_agent"), ids=lambda path: str(path.relative_to(REPO)))
+def test_the_agent_imports_neither_converter_nor_trainer_nor_tensorflow(path):
+    """Nothing on the device reaches for what only a developer's machine has."""
+    roots = {name.split(".")[0] for name in imported(path)}
+    assert not roots & {"converter", "trainer", "tensorflow", "keras", "matplotlib"}
+
+
+@pytest.mark.parametrize("package", ["converter", "trainer"])
+def test_the_others_import_only_the_agents_shared_parts(package):
+    """Vocabulary, bundle, regions and inference are common; the rest of the agent is its own."""
+    for path in sources(package):
+        parts = {name.split(".")[1] for name in imported(path) if name.startswith("edge_agent.")}
+        assert parts <= SHARED, f"{path} imports {parts - SHARED}"
+    if package == "trainer":
+        assert not any(name.startswith("converter") for path in sources(package) for name in imported(path))
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_the_core_touches_no_clock_disk_network_or_log(name):
+    """The core takes values and returns values."""
+    roots = {imported_name.split(".")[0] for imported_name in imported(REPO / "edge_agent" / f"{name}.py")}
+    assert not roots & OUTSIDE
+
+
+def test_the_base_install_is_the_agent_alone():
+    """The distribution without extras brings no TensorFlow, no matplotlib and no OpenCV with windows."""
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+    base = {requirement.split(">")[0].split(";")[0].strip() for requirement in project["dependencies"]}
+    assert "opencv-python-headless" in base
+    assert not base & {"tensorflow", "matplotlib", "opencv-python", "keras"}
+    locked = (REPO / "deploy" / "lock" / "agent.txt").read_text()
+    assert "tensorflow" not in locked
+    assert "matplotlib" not in locked
+
+
+@pytest.mark.parametrize("module", ["edge_agent.cli", "trainer.cli", "converter.cli"])
+def test_help_is_instant_because_heavy_parts_load_late(module):
+    """Asking for help loads neither TensorFlow nor OpenCV."""
+    script = (
+        f"import sys, {module}\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'ai_edge_litert'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
