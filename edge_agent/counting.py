@@ -8,7 +8,7 @@ be voted for `unknown_after_s` becomes unknown, and then no longer holds up the 
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -47,10 +47,14 @@ class SlotState:
 
 @dataclass(frozen=True, slots=True)
 class ShelfState:
-    """What is known of a shelf: the state of each slot, and the count in force (None: not one yet)."""
+    """What is known of a shelf: the state of each slot, and the count in force (None: not one yet).
+
+    `held` says that the newest frame could not confirm the count: something is in the way, or the vote is not over.
+    """
 
     slots: tuple[SlotState, ...]
     count: Count | None = None
+    held: bool = True
 
 
 def start(shelf: Shelf) -> ShelfState:
@@ -125,12 +129,12 @@ def count(
     gone = tuple(_is_unknown(slot, clock_s, rules) for slot in slots)
     steady = all(is_gone or slot.voted_s == clock_s for slot, is_gone in zip(slots, gone, strict=True))
     if not steady:
-        return replace(state, slots=slots), state.count
+        return ShelfState(slots, state.count, held=True), state.count
     reading = tuple(None if is_gone else look.label for look, is_gone in zip(observations, gone, strict=True))
     if state.count is not None and reading == state.count.reading:
-        return replace(state, slots=slots), state.count
+        return ShelfState(slots, state.count, held=False), state.count
     fresh = _tally(shelf, reading, observations, clock_s=clock_s, rules=rules)
-    return replace(state, slots=slots, count=fresh), fresh
+    return ShelfState(slots, fresh, held=False), fresh
 
 
 def _watch(slot: SlotState, look: Observation, clock_s: float, rules: Rules) -> SlotState:

@@ -19,7 +19,10 @@ from edge_agent.spool import Spool
 
 
 class Delivery:
-    """The last station of a step: one transaction of the outbox, then the retained states as of it."""
+    """The last station of a step: one transaction of the outbox, then the retained states as of it.
+
+    A state says what its frame shows, so the heartbeat of a shelf that is held waits until it is clear or unknown.
+    """
 
     def __init__(
         self, topics: Topics, spool: Spool, publisher: Publisher, model: ModelInfo, *, heartbeat_s: float = 60.0
@@ -54,7 +57,8 @@ class Delivery:
             self._as_of = self._spool.put(events)
         for count in outcome.counts:
             _, sent_s = self._last.get(count.shelf, (None, float("-inf")))
-            if count.shelf in outcome.changed or frame.clock_s - sent_s >= self._heartbeat_s:
+            due = frame.clock_s - sent_s >= self._heartbeat_s and count.shelf not in outcome.held
+            if count.shelf in outcome.changed or due:
                 state = state_payload(
                     count, frame, ts=now, epoch=self._spool.epoch, as_of_seq=self._as_of, model=self._model
                 )

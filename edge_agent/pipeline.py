@@ -78,13 +78,14 @@ class Outcome:
     """What a frame led to.
 
     `counts` holds the count in force of each shelf that has one; `changed` the ids of the shelves whose count is new in
-    this frame; `read` how many crops the network had to look at.
+    this frame, `held` of those whose count it could not confirm; `read` how many crops the network had to look at.
     """
 
     frame: Frame
     observations: tuple[Observation, ...]
     counts: tuple[Count, ...]
     changed: frozenset[str]
+    held: frozenset[str]
     alerts: tuple[Alert, ...] = field(default=())
     read: int = 0
 
@@ -186,7 +187,8 @@ def _conclude(view: View, state: ViewState, frame: Frame, seen: Sequence[Observa
         alert_states.append(warned)
         raised += edges
     fresh = replace(state, shelves=tuple(shelf_states), alerts=tuple(alert_states))
-    return fresh, Outcome(frame, tuple(seen), tuple(counts), frozenset(changed), raised)
+    held = frozenset(shelf.id for shelf, now in zip(view.shelves, shelf_states, strict=True) if now.held)
+    return fresh, Outcome(frame, tuple(seen), tuple(counts), frozenset(changed), held, raised)
 
 
 class Sink(Protocol):

@@ -1,0 +1,92 @@
+"""Delivery: one event per change, states on change and as a heartbeat, and never an unconfirmed one."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from edge_agent.counting import Rules
+from edge_agent.delivery import Delivery
+from edge_agent.inference import ScriptedClassifier
+from edge_agent.messages import ModelInfo, Topics
+from edge_agent.pipeline import Watch
+from edge_agent.publish import RecordingPublisher
+from edge_agent.shelf import CameraError, Frame
+from edge_agent.spool import Spool
+from tests.edge_agent.conftest import COLOURS, by_colour, paint
+
+TOPICS = Topics("store-1", "dev-1")
+
+
+@pytest.fixture
+def delivered(shelf, tmp_path):
+    """A function that takes spans of (seconds, labels) through pipeline and delivery: events, states, the publisher."""
+
+    def deliver(*spans, heartbeat_s=60.0, unknown_after_s=5.0):
+        publisher, spool = RecordingPublisher(), Spool(tmp_path / "o.db")
+        delivery = Delivery(TOPICS, spool, publisher, ModelInfo("m", "0" * 64), heartbeat_s=heartbeat_s)
+        classifier = ScriptedClassifier(tuple(COLOURS), 32, by_colour)
+        watch, clock_s = Watch("cam1", (shelf,), Rules(unknown_after_s=unknown_after_s), 1.0), 0.0
+        for seconds, labels in spans:
+            for _ in range(round(seconds * 5)):
+                frame = Frame("cam1", 0, datetime.now(UTC), clock_s, paint(labels))
+                delivery.deliver((shelf,), watch.take(frame, classifier))
+                clock_s += 0.2
+        events = [row.body for row in spool.peek(1000)]
+        spool.close()
+        return events, [payload for topic, payload in publisher.retained if topic.endswith("/state")], delivery
+
+    return deliver
+
+
+def test_a_change_is_an_event_with_what_was_and_what_is(delivered):
+    """The event of a change carries both counts and the slots that changed; the state is as of that event."""
+    events, states, delivery = delivered((2, "cola cola cola milk"), (2, "cola empty cola milk"))
+    counts = [event for event in events if event["type"] == "counts"]
+    assert [event["counts"] for event in counts] == [{"cola": 3, "milk": 1}, {"cola": 2, "milk": 1}]
+    assert counts[1]["previous"] == {"cola": 3, "milk": 1}
+    assert counts[1]["changes"] == [{"slot": "s1", "from": "cola", "to": "empty"}]
+    assert [state["as_of_seq"] for state in states] == [1, 2]
+    assert delivery.changes == 2
+
+
+def test_a_state_that_says_the_same_is_a_heartbeat(delivered):
+    """Without change a state is sent at the heartbeat only, and no event at all."""
+    events, states, _ = delivered((23, "cola cola cola milk"), heartbeat_s=10)
+    assert len(events) == 1
+    assert len(states) == 3
+    assert states[-1]["stable_for_s"] == pytest.approx(20, abs=1)
+
+
+def test_no_heartbeat_claims_what_its_frame_does_not_show(delivered):
+    """While a slot is hidden the heartbeat waits; when the slot is unknown the state says so, with null."""
+    hidden = "cola cola cola occluded"
+    _, states, _ = delivered((3, "cola cola cola milk"), (9, hidden), heartbeat_s=1)
+    quality = [state["quality"] for state in states]
+    assert quality == sorted(quality, key=["good", "occluded"].index)
+    first = quality.index("occluded")
+    assert states[first]["counts"] == {"cola": 3, "milk": None}
+    gap_s = (
+        datetime.fromisoformat(states[first]["frame_ts"]) - datetime.fromisoformat(states[first - 1]["frame_ts"])
+    ).total_seconds()
+    assert gap_s >= 0
+    assert len(states[:first]) <= 4
+
+
+def test_a_shelf_that_cannot_be_read_has_no_counts(delivered):
+    """When every slot is unknown, `counts` is null and the status unknown; no stock alert is raised."""
+    covered = "occluded occluded occluded occluded"
+    events, states, _ = delivered((2, "cola cola cola milk"), (9, covered))
+    assert states[-1]["counts"] is None
+    assert states[-1]["status"] == "unknown"
+    assert states[-1]["unknown_slots"] == 4
+    assert {event["type"] for event in events} == {"counts", "view_lost"}
+
+
+def test_a_camera_that_goes_is_told_with_its_reason(tmp_path):
+    """The camera's retained state says offline and why, then online without a reason."""
+    publisher = RecordingPublisher()
+    delivery = Delivery(TOPICS, Spool(tmp_path / "o.db"), publisher, ModelInfo("m", "0"))
+    delivery.camera("cam1", CameraError("gone", reason="timeout"))
+    delivery.camera("cam1", None)
+    said = [(payload["status"], payload["reason"]) for _, payload in publisher.retained]
+    assert said == [("offline", "timeout"), ("online", None)]
