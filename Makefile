@@ -6,6 +6,7 @@
 PYTHON ?= python3.11
 SECONDS ?=
 DATA ?= ../shared
+GROCERY ?= build/grocery
 VENV_DEMO := .venv-demo
 VENV := .venv
 
@@ -46,9 +47,9 @@ bundle: $(VENV)/ready
 grocery: $(VENV)/ready
 	$(VENV)/bin/shelf-train fit $(DATA)/data/grocery/train.txt --validation $(DATA)/data/grocery/val.txt \
 	  --network mobilenet-v2 --size 224 --weights $(DATA)/weights/mobilenet_v2_imagenet.weights.h5 \
-	  --out build/grocery/model.keras
-	$(VENV)/bin/shelf-convert build/grocery/model.keras --calibrate $(DATA)/data/grocery/train.txt \
-	  --evaluate $(DATA)/data/grocery/val.txt --id grocery --out build/grocery/bundle
+	  --out $(GROCERY)/model.keras
+	$(VENV)/bin/shelf-convert $(GROCERY)/model.keras --calibrate $(DATA)/data/grocery/train.txt \
+	  --evaluate $(DATA)/data/grocery/val.txt --id grocery --out $(GROCERY)/bundle
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/bench_step.py
