@@ -1,14 +1,15 @@
 """Scores → observations → voted counts. Unknown is not empty.
 
 A slot is read by a k-of-n vote: of all looks of the last `window_s` seconds, the share `agree` must be clear and say
-the same. A shelf takes on a new reading only in a frame in which every slot is clear and voted: while a shopper is in
-the way of any of its slots it holds what it had, so that a half-seen change is never published. A slot that could not
-be voted for `unknown_after_s` becomes unknown, and then no longer holds up the others.
+the same. A shelf takes on a new reading only in a frame in which every slot is clear and voted, and in which no slot
+that changed lies next to a hidden one: an arm is connected. While a shopper is in the way it holds what it had, so that
+a half-seen change is never published. A slot that could not be voted for `unknown_after_s` becomes unknown, and then no
+longer holds up the others.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -104,6 +105,25 @@ def _look(slot: Slot, label: str, confidence: float, *, moving: bool, grey: floa
     return Observation(slot.id, label, confidence, unread)
 
 
+def beside_hidden(
+    looks: Sequence[Observation], *, near: Sequence[Sequence[int]], unknown: Sequence[bool]
+) -> tuple[Observation, ...]:
+    """Mark the looks at slots that lie next to a hidden one.
+
+    Args:
+        looks: One for each slot of a camera.
+        near: The neighbours of each slot, from `edge_agent.regions.neighbours`.
+        unknown: Which slots are unknown already: what has hidden them for so long is no arm.
+    """
+    hidden = {place for place, look in enumerate(looks) if look.unread is not None and not unknown[place]}
+    if not hidden:
+        return tuple(looks)
+    return tuple(
+        replace(look, beside_hidden=True) if not hidden.isdisjoint(near[place]) else look
+        for place, look in enumerate(looks)
+    )
+
+
 def nothing_seen(slots: Sequence[Slot]) -> tuple[Observation, ...]:
     """What is observed while the camera gives no picture: every slot is unread, none is empty."""
     return tuple(Observation(slot.id, None, 0.0, "stale") for slot in slots)
@@ -127,7 +147,11 @@ def count(
     """
     slots = tuple(_watch(slot, look, clock_s, rules) for slot, look in zip(state.slots, observations, strict=True))
     gone = tuple(_is_unknown(slot, clock_s, rules) for slot in slots)
-    steady = all(is_gone or slot.voted_s == clock_s for slot, is_gone in zip(slots, gone, strict=True))
+    before = state.count.reading if state.count is not None else (None,) * len(slots)
+    steady = all(
+        is_gone or (slot.voted_s == clock_s and (look.label == was or not look.beside_hidden))
+        for slot, is_gone, look, was in zip(slots, gone, observations, before, strict=True)
+    )
     if not steady:
         return ShelfState(slots, state.count, held=True), state.count
     reading = tuple(None if is_gone else look.label for look, is_gone in zip(observations, gone, strict=True))

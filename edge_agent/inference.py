@@ -89,25 +89,25 @@ class TfliteClassifier:
         scores = (self._raw(crops).astype(np.float32) - output.zero_point) * output.scale
         return scores.astype(np.float32, copy=False)
 
-    def _load(self, batch: int) -> Any:
-        """An interpreter for chunks of `batch` crops."""
+    def _load(self, batch: int) -> tuple[Any, int, int]:
+        """An interpreter for chunks of `batch` crops, and where its input and output are."""
         interpreter = self._interpreter(model_content=self._bundle.model, num_threads=self._threads)
         given, answer = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
         if given["dtype"] != np.uint8 or answer["dtype"] != np.uint8:
             raise ValueError(f"input {given['dtype'].__name__}, output {answer['dtype'].__name__}, both must be uint8")
         interpreter.resize_tensor_input(given["index"], [batch, self.size_px, self.size_px, 3], strict=False)
         interpreter.allocate_tensors()
-        return interpreter
+        return interpreter, given["index"], answer["index"]
 
     def _raw(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Crops → output bytes (n, classes)."""
         answers = np.empty((len(crops), len(self.labels)), dtype=np.uint8)
         done = 0
-        for size, interpreter in self._by_chunk.items():
+        for size, (interpreter, given, answer) in self._by_chunk.items():
             while len(crops) - done >= size:
-                interpreter.set_tensor(interpreter.get_input_details()[0]["index"], crops[done : done + size])
+                interpreter.set_tensor(given, crops[done : done + size])
                 interpreter.invoke()
-                answers[done : done + size] = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+                answers[done : done + size] = interpreter.get_tensor(answer)
                 done += size
         return answers
 

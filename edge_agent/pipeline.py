@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edge_agent import regions
 from edge_agent.alerts import AlertState, alerts
 from edge_agent.capture import FrameSource
-from edge_agent.counting import Rules, ShelfState, count, nothing_seen, observe, start
+from edge_agent.counting import Rules, ShelfState, beside_hidden, count, nothing_seen, observe, start
 from edge_agent.health import Health
 from edge_agent.inference import Classifier
 from edge_agent.regions import Regions
@@ -42,7 +42,8 @@ REREAD_AFTER_S = 2.0
 class View:
     """All that is fixed about one camera: its shelves, where their crops lie, and when to believe what is read.
 
-    `crops` is the (slots, size, size, 3) uint8 buffer that every frame is cut into.
+    `near` holds the neighbours of each slot, and `crops` is the (slots, size, size, 3) uint8 buffer that every frame is
+    cut into.
     """
 
     camera: str
@@ -50,6 +51,7 @@ class View:
     regions: Regions
     rules: Rules
     hold_s: float
+    near: tuple[tuple[int, ...], ...]
     crops: NDArray[np.uint8]
 
 
@@ -112,7 +114,7 @@ def open_view(
     quads = [slot.quad for shelf in shelves for slot in shelf.slots]
     planned = regions.plan(quads, frame_wh=frame_wh, size_px=size_px)
     crops = np.empty((len(quads), size_px, size_px, 3), dtype=np.uint8)
-    view = View(camera, tuple(shelves), planned, rules, hold_s, crops)
+    view = View(camera, tuple(shelves), planned, rules, hold_s, regions.neighbours(quads), crops)
     return view, ViewState(tuple(start(shelf) for shelf in shelves), (AlertState(),) * len(shelves))
 
 
@@ -130,8 +132,18 @@ def step(view: View, state: ViewState, frame: Frame, classifier: Classifier) -> 
         brightness=glance.mean(axis=(1, 2, 3), dtype=np.float32),
         rules=view.rules,
     )
+    seen = beside_hidden(seen, near=view.near, unknown=_unknown(view, state))
     state, outcome = _conclude(view, replace(state, memory=memory), frame, seen)
     return state, replace(outcome, read=read)
+
+
+def _unknown(view: View, state: ViewState) -> list[bool]:
+    """Which slots of the camera are unknown, by the counts in force."""
+    return [
+        known.count is not None and known.count.reading[place] is None
+        for shelf, known in zip(view.shelves, state.shelves, strict=True)
+        for place in range(len(shelf.slots))
+    ]
 
 
 def step_blind(view: View, state: ViewState, frame: Frame) -> tuple[ViewState, Outcome]:
@@ -158,7 +170,7 @@ def _look(
     due = np.flatnonzero(differs | (clock_s - memory.read_s >= REREAD_AFTER_S))
     if len(due):
         scores, read_glance, read_s = memory.scores.copy(), memory.read_glance.copy(), memory.read_s.copy()
-        scores[due] = classifier.classify(crops[due])
+        scores[due] = classifier.classify(crops if len(due) == len(crops) else crops[due])
         read_glance[due], read_s[due] = glance[due], clock_s
         memory = replace(memory, scores=scores, read_glance=read_glance, read_s=read_s)
     if clock_s - memory.motion_s >= MOTION_S - 1e-6:

@@ -93,12 +93,16 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one look at one slot says: a label with its probability (0..1), or why the slot could not be read."""
+    """What one look at one slot says: a label with its probability (0..1), or why the slot could not be read.
+
+    `beside_hidden` says that a slot next to it could not be read: what hides that one may reach into this one.
+    """
 
     slot: str
     label: str | None
     confidence: float
     unread: Unread | None = None
+    beside_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge_agent.counting import Rules, count, nothing_seen, observe, start
+from edge_agent.counting import Rules, beside_hidden, count, nothing_seen, observe, start
 from edge_agent.shelf import Shelf
 from tests.edge_agent.conftest import looks, quad
 
@@ -134,3 +134,31 @@ def test_stock_status_follows_the_thresholds(shelf):
 def test_a_misplaced_product_is_counted_under_its_own_name(shelf):
     """What stands in a foreign slot is counted as what it is."""
     assert watch(shelf, (1.0, "cola cola tea milk"))[-1][1].counts == {"cola": 2, "milk": 1, "tea": 1}
+
+
+def test_a_change_next_to_a_hidden_slot_is_not_believed_yet(shelf):
+    """An arm is connected: what seems to have changed beside a hidden slot is counted when that slot is clear again."""
+    upper = Shelf("upper", shelf.camera, shelf.slots)  # its slots are hidden; they lie above those of the shelf
+    near = ((4,), (5,), (6,), (7,), (0,), (1,), (2,), (3,))
+    state, clock_s, said = start(shelf), 0.0, []
+    for seconds, above, labels in [
+        (1, "cola cola cola milk", "cola cola cola milk"),
+        (2, "cola !occluded cola milk", "cola empty cola milk"),  # a sleeve that passes for the shelf's back wall
+        (1, "cola cola cola milk", "cola cola cola milk"),
+        (2, "!occluded cola cola milk", "cola empty cola milk"),  # not beside the hidden one: a real gap
+    ]:
+        for _ in range(round(seconds * 10)):
+            clock_s = round(clock_s + 0.1, 6)
+            seen = beside_hidden(looks(above, upper) + looks(labels, shelf), near=near, unknown=[False] * 8)
+            state, now = count(shelf, state, seen[4:], clock_s=clock_s, rules=RULES)
+            if now is not None and (not said or said[-1] is not now):
+                said.append(now)
+    assert [now.counts for now in said] == [{"cola": 3, "milk": 1}, {"cola": 2, "milk": 1}]
+
+
+def test_a_slot_that_is_unknown_casts_no_doubt_on_its_neighbours(shelf):
+    """What has hidden a slot for so long that it is unknown, such as a box, is no arm."""
+    seen = beside_hidden(
+        looks("!occluded cola cola milk", shelf), near=((1,), (0,), (), ()), unknown=[True, False, False, False]
+    )
+    assert not any(look.beside_hidden for look in seen)

@@ -88,3 +88,13 @@ def test_glance_sees_a_hand_but_not_noise():
     changed = regions.changed_fraction(after, before, levels=14)
     assert changed[0] == 0
     assert 0.05 < changed[1] < 0.2
+
+
+def test_neighbours_are_the_slots_around_one():
+    """In a grid the eight around a slot are its neighbours; a slot more than half a width away is not."""
+    quads = regions.grid_quads(((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9)), rows=3, columns=5)
+    near = regions.neighbours(quads)
+    assert near[6] == (0, 1, 2, 5, 7, 10, 11, 12)
+    assert near[0] == (1, 5, 6)
+    assert regions.neighbours([quad(0, 0, 0.2, 1), quad(0.35, 0, 0.55, 1)]) == ((), ())
+    assert regions.neighbours([quad(0, 0, 0.2, 1), quad(0.29, 0, 0.5, 1)]) == ((1,), (0,))
