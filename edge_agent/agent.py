@@ -19,7 +19,7 @@ from edge_agent.delivery import Delivery
 from edge_agent.health import Health, Stopwatch, notify_systemd
 from edge_agent.inference import TfliteClassifier
 from edge_agent.messages import INFO_SCHEMA, ModelInfo, Topics
-from edge_agent.pipeline import Feed, OnStep, Watch, run
+from edge_agent.pipeline import CameraPlan, Feed, OnStep, Watch, run
 from edge_agent.publish import MqttPublisher
 from edge_agent.shelf import ConfigError
 from edge_agent.spool import Spool
@@ -188,7 +188,7 @@ class Agent:
 
 def watch_of(settings: Settings, camera: str) -> Watch:
     """The counting of one camera of a configuration."""
-    return Watch(camera, settings.shelves_of(camera), settings.rules, settings.alerts.hold_s)
+    return Watch(CameraPlan(camera, settings.shelves_of(camera), settings.rules, settings.alerts.hold_s))
 
 
 def _info(settings: Settings, model: Model) -> dict[str, Any]:

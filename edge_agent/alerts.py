@@ -35,9 +35,14 @@ def alerts(
     Returns:
         The new state, and the alerts of this moment.
     """
-    levels, pending = dict(state.levels), dict(state.pending)
+    levels = dict(state.levels)
+    watched = _watched(shelf, count)
+    known = {thing for thing, _, _ in watched}
+    pending = {
+        thing: since for thing, since in state.pending.items() if thing in known
+    }  # the unknown waits for nothing
     raised = []
-    for thing, level, alert in _watched(shelf, count):
+    for thing, level, alert in watched:
         before = levels.get(thing, _FIRST[thing.split(":", 1)[0]])
         if level == before:
             pending.pop(thing, None)

@@ -3,8 +3,9 @@
 A slot is read by a k-of-n vote: of all looks of the last `window_s` seconds, the share `agree` must be clear and say
 the same. A shelf takes on a new reading only in a frame in which every slot is clear and voted, and in which no slot
 that changed lies next to a hidden one: an arm is connected. While a shopper is in the way it holds what it had, so that
-a half-seen change is never published. A slot that could not be voted for `unknown_after_s` becomes unknown, and then no
-longer holds up the others.
+a half-seen change is never published. But nothing is held for longer than `unknown_after_s`: a slot that could not be
+voted for so long becomes unknown and no longer holds up the others, and a shelf that was held for so long takes on what
+each slot was last voted to be.
 """
 
 from collections import Counter
@@ -39,11 +40,12 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class SlotState:
-    """The looks of the vote window, oldest first, and when the slot was last voted (None: never yet)."""
+    """The looks of the vote window, oldest first; when the slot was last voted (None: never yet), and to be what."""
 
     looks: tuple[tuple[float, Observation], ...] = ()
     first_s: float | None = None
     voted_s: float | None = None
+    voted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,13 @@ class ShelfState:
     """What is known of a shelf: the state of each slot, and the count in force (None: not one yet).
 
     `held` says that the newest frame could not confirm the count: something is in the way, or the vote is not over.
+    `since_s` is when it last could, or the first frame.
     """
 
     slots: tuple[SlotState, ...]
     count: Count | None = None
     held: bool = True
+    since_s: float | None = None
 
 
 def start(shelf: Shelf) -> ShelfState:
@@ -146,36 +150,38 @@ def count(
         to be called unknown. The count is the same object as before where nothing has changed.
     """
     slots = tuple(_watch(slot, look, clock_s, rules) for slot, look in zip(state.slots, observations, strict=True))
-    gone = tuple(_is_unknown(slot, clock_s, rules) for slot in slots)
+    gone = tuple(is_unknown(slot, clock_s=clock_s, rules=rules) for slot in slots)
     before = state.count.reading if state.count is not None else (None,) * len(slots)
     steady = all(
         is_gone or (slot.voted_s == clock_s and (look.label == was or not look.beside_hidden))
         for slot, is_gone, look, was in zip(slots, gone, observations, before, strict=True)
     )
-    if not steady:
-        return ShelfState(slots, state.count, held=True), state.count
-    reading = tuple(None if is_gone else look.label for look, is_gone in zip(observations, gone, strict=True))
+    since_s = state.since_s if state.since_s is not None else clock_s
+    if not steady and clock_s - since_s < rules.unknown_after_s:
+        return ShelfState(slots, state.count, held=True, since_s=since_s), state.count
+    reading = tuple(None if is_gone else slot.voted for slot, is_gone in zip(slots, gone, strict=True))
     if state.count is not None and reading == state.count.reading:
-        return ShelfState(slots, state.count, held=False), state.count
+        return ShelfState(slots, state.count, held=False, since_s=clock_s), state.count
     fresh = _tally(shelf, reading, observations, clock_s=clock_s, rules=rules)
-    return ShelfState(slots, fresh, held=False), fresh
+    return ShelfState(slots, fresh, held=False, since_s=clock_s), fresh
 
 
 def _watch(slot: SlotState, look: Observation, clock_s: float, rules: Rules) -> SlotState:
     """Add a look, drop those that the window has left behind, and note whether this look carries the vote."""
     looks = (*slot.looks, (clock_s, look))
     begin = clock_s - rules.window_s
-    while len(looks) > 1 and looks[1][0] <= begin:  # the first look stays: it shows that the window is covered
+    while len(looks) > LOOKS_MIN and looks[1][0] <= begin:  # the first one stays: it shows that the window is covered
         looks = looks[1:]
     first_s = slot.first_s if slot.first_s is not None else clock_s
     covered = len(looks) >= LOOKS_MIN and looks[0][0] <= begin + 1e-6
     alike = sum(1 for _, seen in looks if seen.unread is None and seen.label == look.label)
-    voted = covered and look.unread is None and alike >= ceil(rules.agree * len(looks) - 1e-9)
-    return SlotState(looks, first_s, clock_s if voted else slot.voted_s)
+    if covered and look.unread is None and alike >= ceil(rules.agree * len(looks) - 1e-9):
+        return SlotState(looks, first_s, clock_s, look.label)
+    return SlotState(looks, first_s, slot.voted_s, slot.voted)
 
 
-def _is_unknown(slot: SlotState, clock_s: float, rules: Rules) -> bool:
-    """Whether a slot has gone without a vote for too long."""
+def is_unknown(slot: SlotState, *, clock_s: float, rules: Rules) -> bool:
+    """Whether a slot has gone without a vote for too long to say what stands in it."""
     since_s = slot.voted_s if slot.voted_s is not None else slot.first_s
     return since_s is not None and clock_s - since_s >= rules.unknown_after_s
 

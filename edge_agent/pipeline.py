@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from edge_agent import regions
 from edge_agent.alerts import AlertState, alerts
 from edge_agent.capture import FrameSource
-from edge_agent.counting import Rules, ShelfState, beside_hidden, count, nothing_seen, observe, start
+from edge_agent.counting import Rules, ShelfState, beside_hidden, count, is_unknown, nothing_seen, observe, start
 from edge_agent.health import Health
 from edge_agent.inference import Classifier
 from edge_agent.regions import Regions
-from edge_agent.shelf import Alert, CameraError, Count, Frame, Observation, Shelf
+from edge_agent.shelf import Alert, CameraError, CameraReason, Count, Frame, Observation, Shelf, Slot
 
 log = logging.getLogger(__name__)
 
@@ -38,19 +38,31 @@ REREAD_AFTER_S = 2.0
 """And even an unchanged crop is read again after this long: changes too slow to be seen add up."""
 
 
+@dataclass(frozen=True, slots=True)
+class CameraPlan:
+    """What one camera is there to count, and when to believe it. Alerts are held for `hold_s` seconds."""
+
+    camera: str
+    shelves: tuple[Shelf, ...]
+    rules: Rules
+    hold_s: float
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The slots of all its shelves, in order."""
+        return tuple(slot for shelf in self.shelves for slot in shelf.slots)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """All that is fixed about one camera: its shelves, where their crops lie, and when to believe what is read.
+    """Where a plan's crops lie in frames of one size.
 
     `near` holds the neighbours of each slot, and `crops` is the (slots, size, size, 3) uint8 buffer that every frame is
     cut into.
     """
 
-    camera: str
-    shelves: tuple[Shelf, ...]
+    plan: CameraPlan
     regions: Regions
-    rules: Rules
-    hold_s: float
     near: tuple[tuple[int, ...], ...]
     crops: NDArray[np.uint8]
 
@@ -97,25 +109,21 @@ class Outcome:
         return self.observations[first : first + len(shelf.slots)]
 
 
-def open_view(
-    camera: str,
-    shelves: Sequence[Shelf],
-    *,
-    frame_wh: tuple[int, int],
-    size_px: int,
-    rules: Rules,
-    hold_s: float = 5.0,
-) -> tuple[View, ViewState]:
-    """Prepare to count the shelves of one camera in frames of `frame_wh` pixels.
+def begin(plan: CameraPlan) -> ViewState:
+    """The state of a camera of which nothing has been seen."""
+    return ViewState(tuple(start(shelf) for shelf in plan.shelves), (AlertState(),) * len(plan.shelves))
+
+
+def open_view(plan: CameraPlan, *, frame_wh: tuple[int, int], size_px: int) -> View:
+    """Prepare to count in frames of `frame_wh` pixels.
 
     Raises:
         ValueError: There is no slot to look at.
     """
-    quads = [slot.quad for shelf in shelves for slot in shelf.slots]
+    quads = [slot.quad for slot in plan.slots]
     planned = regions.plan(quads, frame_wh=frame_wh, size_px=size_px)
     crops = np.empty((len(quads), size_px, size_px, 3), dtype=np.uint8)
-    view = View(camera, tuple(shelves), planned, rules, hold_s, regions.neighbours(quads), crops)
-    return view, ViewState(tuple(start(shelf) for shelf in shelves), (AlertState(),) * len(shelves))
+    return View(plan, planned, regions.neighbours(quads), crops)
 
 
 def step(view: View, state: ViewState, frame: Frame, classifier: Classifier) -> tuple[ViewState, Outcome]:
@@ -123,33 +131,27 @@ def step(view: View, state: ViewState, frame: Frame, classifier: Classifier) -> 
     crops = regions.cut(frame.image, view.regions, out=view.crops)
     glance = regions.glance(crops)
     memory, moved, read = _look(state.memory, glance, crops, frame.clock_s, view, classifier)
-    slots = [slot for shelf in view.shelves for slot in shelf.slots]
     seen = observe(
-        slots,
+        view.plan.slots,
         classifier.labels,
         memory.scores,
         moved=moved,
         brightness=glance.mean(axis=(1, 2, 3), dtype=np.float32),
-        rules=view.rules,
+        rules=view.plan.rules,
     )
-    seen = beside_hidden(seen, near=view.near, unknown=_unknown(view, state))
-    state, outcome = _conclude(view, replace(state, memory=memory), frame, seen)
+    unknown = [
+        is_unknown(slot, clock_s=frame.clock_s, rules=view.plan.rules)
+        for shelf in state.shelves
+        for slot in shelf.slots
+    ]
+    seen = beside_hidden(seen, near=view.near, unknown=unknown)
+    state, outcome = _conclude(view.plan, replace(state, memory=memory), frame, seen)
     return state, replace(outcome, read=read)
 
 
-def _unknown(view: View, state: ViewState) -> list[bool]:
-    """Which slots of the camera are unknown, by the counts in force."""
-    return [
-        known.count is not None and known.count.reading[place] is None
-        for shelf, known in zip(view.shelves, state.shelves, strict=True)
-        for place in range(len(shelf.slots))
-    ]
-
-
-def step_blind(view: View, state: ViewState, frame: Frame) -> tuple[ViewState, Outcome]:
-    """Let time pass while the camera gives no picture; only the time of `frame` is looked at, not its pixels."""
-    slots = [slot for shelf in view.shelves for slot in shelf.slots]
-    return _conclude(view, replace(state, memory=None), frame, nothing_seen(slots))
+def step_blind(plan: CameraPlan, state: ViewState, frame: Frame) -> tuple[ViewState, Outcome]:
+    """Let time pass while the camera gives no picture; only the times of `frame` are looked at, not its pixels."""
+    return _conclude(plan, replace(state, memory=None), frame, nothing_seen(plan.slots))
 
 
 def _look(
@@ -165,7 +167,9 @@ def _look(
         scores = classifier.classify(crops)
         fresh = _Memory(glance, clock_s, glance, np.full(len(crops), clock_s), scores)
         return fresh, np.zeros(len(crops), dtype=np.bool_), len(crops)
-    moved = regions.changed_fraction(glance, memory.motion_glance, levels=TILE_LEVELS) >= view.rules.moving_fraction
+    moved = (
+        regions.changed_fraction(glance, memory.motion_glance, levels=TILE_LEVELS) >= view.plan.rules.moving_fraction
+    )
     differs = regions.changed_fraction(glance, memory.read_glance, levels=TILE_LEVELS) >= REREAD_FRACTION
     due = np.flatnonzero(differs | (clock_s - memory.read_s >= REREAD_AFTER_S))
     if len(due):
@@ -178,28 +182,31 @@ def _look(
     return memory, moved, len(due)
 
 
-def _conclude(view: View, state: ViewState, frame: Frame, seen: Sequence[Observation]) -> tuple[ViewState, Outcome]:
-    """Observations → counts and alerts of every shelf."""
+def _conclude(
+    plan: CameraPlan, state: ViewState, frame: Frame, seen: Sequence[Observation]
+) -> tuple[ViewState, Outcome]:
+    """Observations → counts and alerts of every shelf. While a shelf is held nothing new is said of it."""
     shelf_states, alert_states, counts = [], [], []
     changed: set[str] = set()
     raised: tuple[Alert, ...] = ()
     first = 0
-    for shelf, shelf_state, alert_state in zip(view.shelves, state.shelves, state.alerts, strict=True):
+    for shelf, shelf_state, alert_state in zip(plan.shelves, state.shelves, state.alerts, strict=True):
         looks = seen[first : first + len(shelf.slots)]
         first += len(shelf.slots)
-        counted, now = count(shelf, shelf_state, looks, clock_s=frame.clock_s, rules=view.rules)
+        counted, now = count(shelf, shelf_state, looks, clock_s=frame.clock_s, rules=plan.rules)
+        edges: tuple[Alert, ...] = ()
+        warned = alert_state
+        if now is not None:
+            counts.append(now)
+            if now is not shelf_state.count:
+                changed.add(shelf.id)
+            if not counted.held:
+                warned, edges = alerts(shelf, alert_state, now, clock_s=frame.clock_s, hold_s=plan.hold_s)
         shelf_states.append(counted)
-        if now is None:
-            alert_states.append(alert_state)
-            continue
-        counts.append(now)
-        if now is not shelf_state.count:
-            changed.add(shelf.id)
-        warned, edges = alerts(shelf, alert_state, now, clock_s=frame.clock_s, hold_s=view.hold_s)
         alert_states.append(warned)
         raised += edges
     fresh = replace(state, shelves=tuple(shelf_states), alerts=tuple(alert_states))
-    held = frozenset(shelf.id for shelf, now in zip(view.shelves, shelf_states, strict=True) if now.held)
+    held = frozenset(shelf.id for shelf, now in zip(plan.shelves, shelf_states, strict=True) if now.held)
     return fresh, Outcome(frame, tuple(seen), tuple(counts), frozenset(changed), held, raised)
 
 
@@ -213,39 +220,40 @@ class Sink(Protocol):
         """Pass on that a camera came or went."""
 
 
-@dataclass(slots=True, eq=False)
 class Watch:
-    """The counting of one camera from frame to frame: its view, laid out at the first frame, and its state."""
+    """The counting of one camera from frame to frame: its view, laid out for the size of its frames, and its state."""
 
-    camera: str
-    shelves: tuple[Shelf, ...]
-    rules: Rules
-    hold_s: float
-    view: View | None = None
-    state: ViewState | None = None
+    def __init__(self, plan: CameraPlan) -> None:
+        """Nothing has been seen."""
+        self.plan = plan
+        self.view: View | None = None
+        self._state = begin(plan)
+        self._seen_at: datetime | None = None
+
+    @property
+    def camera(self) -> str:
+        """The camera's id."""
+        return self.plan.camera
+
+    @property
+    def shelves(self) -> tuple[Shelf, ...]:
+        """The shelves that it sees."""
+        return self.plan.shelves
 
     def take(self, frame: Frame, classifier: Classifier) -> Outcome:
         """One step. A camera that changes its frame size keeps its counts."""
         height, width = frame.image.shape[:2]
-        if self.view is None or self.state is None or self.view.regions.frame_wh != (width, height):
-            self.view, fresh = open_view(
-                self.camera,
-                self.shelves,
-                frame_wh=(width, height),
-                size_px=classifier.size_px,
-                rules=self.rules,
-                hold_s=self.hold_s,
-            )
-            self.state = replace(self.state, memory=None) if self.state is not None else fresh
-        self.state, outcome = step(self.view, self.state, frame, classifier)
+        if self.view is None or self.view.regions.frame_wh != (width, height):
+            self.view = open_view(self.plan, frame_wh=(width, height), size_px=classifier.size_px)
+            self._state = replace(self._state, memory=None)
+        self._state, outcome = step(self.view, self._state, frame, classifier)
+        self._seen_at = frame.captured_at
         return outcome
 
-    def miss(self, *, at: datetime, clock_s: float) -> Outcome | None:
-        """Let time pass without a picture; None before the first frame."""
-        if self.view is None or self.state is None:
-            return None
-        nothing = Frame(self.camera, 0, at, clock_s, self.view.crops[0])
-        self.state, outcome = step_blind(self.view, self.state, nothing)
+    def miss(self, *, at: datetime, clock_s: float) -> Outcome:
+        """Let time pass without a picture: what follows is dated by the last one, or by now if there was none."""
+        nothing = Frame(self.camera, 0, self._seen_at or at, clock_s, np.empty((0, 0, 3), dtype=np.uint8))
+        self._state, outcome = step_blind(self.plan, self._state, nothing)
         return outcome
 
 
@@ -259,6 +267,7 @@ class Feed:
     due_s: float = 0.0
     seen_s: float | None = None
     online: bool | None = None
+    reason: CameraReason | None = None
     ended: bool = False
 
 
@@ -321,11 +330,10 @@ def _see(feed: Feed, frame: Frame, classifier: Classifier, sink: Sink, health: H
 def _miss(feed: Feed, sink: Sink, health: Health) -> None:
     """No frame came for too long: say so, and let what is known grow old."""
     camera = feed.watch.camera
-    if feed.online is not False:
-        feed.online = False
-        problem = feed.source.problem or CameraError(f"camera {camera} gives no new picture", reason="timeout")
+    problem = feed.source.problem or CameraError(f"camera {camera} gives no new picture", reason="timeout")
+    if feed.online is not False or feed.reason != problem.reason:  # why it is gone may be known only later
+        feed.online, feed.reason = False, problem.reason
         log.warning("%s", problem)
         sink.camera(camera, problem)
-    if (outcome := feed.watch.miss(at=datetime.now(UTC), clock_s=time.monotonic())) is not None:
-        sink.deliver(feed.watch.shelves, outcome)
+    sink.deliver(feed.watch.shelves, feed.watch.miss(at=datetime.now(UTC), clock_s=time.monotonic()))
     health.alive()

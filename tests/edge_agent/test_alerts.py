@@ -49,3 +49,10 @@ def test_a_misplaced_product_is_told_once_with_its_slot(shelf):
     """A foreign product in a slot is one alert, and an empty slot is none."""
     found = kinds(shelf, (5, "cola cola cola milk"), (6, "cola cola milk milk"), (5, "cola cola cola milk"))
     assert found == [("misplaced", "milk")]
+
+
+def test_time_that_is_spent_unknown_does_not_count(shelf):
+    """A gap that was seen for a moment and then hidden for long must last again when it is seen, before it is told."""
+    spans = [(5, "cola cola cola milk"), (2, "cola cola cola empty"), (30, "cola cola cola !occluded")]
+    assert ("out_of_stock", "milk") not in kinds(shelf, *spans, (4, "cola cola cola empty"), hold_s=8)
+    assert ("out_of_stock", "milk") in kinds(shelf, *spans, (12, "cola cola cola empty"), hold_s=8)

@@ -8,7 +8,7 @@ from edge_agent.counting import Rules
 from edge_agent.delivery import Delivery
 from edge_agent.inference import ScriptedClassifier
 from edge_agent.messages import ModelInfo, Topics
-from edge_agent.pipeline import Watch
+from edge_agent.pipeline import CameraPlan, Watch
 from edge_agent.publish import RecordingPublisher
 from edge_agent.shelf import CameraError, Frame
 from edge_agent.spool import Spool
@@ -25,7 +25,7 @@ def delivered(shelf, tmp_path):
         publisher, spool = RecordingPublisher(), Spool(tmp_path / "o.db")
         delivery = Delivery(TOPICS, spool, publisher, ModelInfo("m", "0" * 64), heartbeat_s=heartbeat_s)
         classifier = ScriptedClassifier(tuple(COLOURS), 32, by_colour)
-        watch, clock_s = Watch("cam1", (shelf,), Rules(unknown_after_s=unknown_after_s), 1.0), 0.0
+        watch, clock_s = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=unknown_after_s), 1.0)), 0.0
         for seconds, labels in spans:
             for _ in range(round(seconds * 5)):
                 frame = Frame("cam1", 0, datetime.now(UTC), clock_s, paint(labels))

@@ -1,15 +1,18 @@
 """A frame's journey with a scripted classifier: what is read, what is held, and what is not read twice."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
+from edge_agent import pipeline
 from edge_agent.counting import Rules
+from edge_agent.health import Health
 from edge_agent.inference import ScriptedClassifier
-from edge_agent.pipeline import Watch
-from edge_agent.shelf import Frame
+from edge_agent.pipeline import CameraPlan, Watch
+from edge_agent.shelf import CameraError, Frame
 from tests.edge_agent.conftest import COLOURS, by_colour, paint
 
 
@@ -43,7 +46,7 @@ def frames(*spans, fps=10, noise=0.0):
 
 def said(shelf, classifier, stream):
     """The counts that a stream leads to, each once, and all outcomes."""
-    watch, counts, outcomes = Watch("cam1", (shelf,), Rules(), 1.0), [], []
+    watch, counts, outcomes = Watch(CameraPlan("cam1", (shelf,), Rules(), 1.0)), [], []
     for frame in stream:
         outcome = watch.take(frame, classifier)
         outcomes.append(outcome)
@@ -80,7 +83,7 @@ def test_what_was_just_changed_is_moving(shelf, classifier):
 
 def test_a_new_frame_size_keeps_the_counts(shelf, classifier):
     """A camera that comes back with another resolution is counted on, and nothing is published anew."""
-    watch = Watch("cam1", (shelf,), Rules(), 1.0)
+    watch = Watch(CameraPlan("cam1", (shelf,), Rules(), 1.0))
     for frame in frames((2, "cola cola cola milk")):
         outcome = watch.take(frame, classifier)
     before = outcome.counts[0]
@@ -92,7 +95,7 @@ def test_a_new_frame_size_keeps_the_counts(shelf, classifier):
 
 def test_no_picture_is_no_zero(shelf, classifier):
     """A camera that goes away leaves its counts standing, and then unknown."""
-    watch = Watch("cam1", (shelf,), Rules(unknown_after_s=5), 1.0)
+    watch = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=5), 1.0))
     for frame in frames((2, "cola cola cola milk")):
         watch.take(frame, classifier)
     held = watch.miss(at=datetime.now(UTC), clock_s=4.0)
@@ -100,3 +103,61 @@ def test_no_picture_is_no_zero(shelf, classifier):
     lost = watch.miss(at=datetime.now(UTC), clock_s=9.0)
     assert lost.counts[0].counts == {"cola": None, "milk": None}
     assert lost.counts[0].quality == "stale"
+
+
+@pytest.mark.parametrize("before", [[], [(2, "cola cola cola milk")]])
+def test_a_box_before_one_slot_does_not_silence_its_neighbours(shelf, classifier, before):
+    """A slot that stays hidden, even from the start, is soon unknown; what changes beside it is counted then."""
+    spans = [*before, (12, "cola occluded empty milk")]
+    watch, outcome = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=5), 1.0)), None
+    for frame in frames(*spans):
+        outcome = watch.take(frame, classifier)
+    assert outcome.counts[0].counts == {"cola": None, "milk": 1}
+    assert outcome.counts[0].items[0].at_least == 1
+    assert outcome.counts[0].unknown_slots == 1
+
+
+def test_a_camera_that_is_dead_from_the_start_leaves_its_shelves_unknown(shelf):
+    """Without a first frame there is a state all the same, after the time allowed, and it says unknown."""
+    watch = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=5), 1.0))
+    assert watch.miss(at=datetime.now(UTC), clock_s=100.0).counts == ()
+    lost = watch.miss(at=datetime.now(UTC), clock_s=106.0)
+    assert lost.counts[0].counts == {"cola": None, "milk": None}
+    assert lost.changed == {"a1"}
+
+
+class DeadCamera:
+    """A source that gives nothing, and finds out later why."""
+
+    def __init__(self):
+        self.problem, self.asked = None, 0
+
+    def read(self, timeout_s):
+        """Nothing; from the fourth time on it is known why."""
+        self.asked += 1
+        if self.asked > 3:
+            self.problem = CameraError("not plugged in", reason="not_found")
+        threading.Event().wait(timeout_s)
+
+    def close(self):
+        """Nothing is held."""
+
+
+def test_the_reason_of_an_outage_is_corrected_when_it_is_known(shelf, classifier, monkeypatch):
+    """A camera that went silent is first said to time out; when its device turns out to be gone, that is said."""
+    monkeypatch.setattr(pipeline, "BLIND_S", 0.0)
+    stop, said = threading.Event(), []
+
+    class Sink:
+        def deliver(self, shelves, outcome):
+            pass
+
+        def camera(self, _camera, problem):
+            said.append(problem.reason)
+            if problem.reason == "not_found":
+                stop.set()
+
+    plan = CameraPlan("cam1", (shelf,), Rules(), 1.0)
+    feed = pipeline.Feed(Watch(plan), DeadCamera(), period_s=0.01)
+    pipeline.run([feed], classifier, Sink(), Health(print), stop=stop)
+    assert said == ["timeout", "not_found"]
