@@ -16,7 +16,8 @@ CONNECT_TIMEOUT_S, CONNACK_TIMEOUT_S = 10.0, 3.0
 SESSION_EXPIRY_S = 3600
 WILL_DELAY_S = 30
 UNSUPPORTED_VERSION = 132
-CREDENTIALS_REFUSED = (134, 135)
+NOT_AUTHORIZED = 135
+CREDENTIALS_REFUSED = (134, NOT_AUTHORIZED)
 """MQTT 5 reason codes, which paho also gives for 3.1.1: bad user name or password, not authorized."""
 
 Protocol = Literal["auto", "5", "3.1.1"]
@@ -85,10 +86,11 @@ def probe(broker: Broker) -> str:
         The protocol version that the broker speaks.
 
     Raises:
-        BrokerError: It is not there, or does not answer.
+        BrokerError: It is not there, does not answer, or takes no connections at present.
         CredentialsError: It refuses who we are.
     """
     where = f"{broker.host}:{broker.port}"
+    refused: ReasonCode | None = None
     for version, name in ((paho.MQTTv5, "5"), (paho.MQTTv311, "3.1.1")):
         if broker.protocol not in ("auto", name):
             continue
@@ -108,4 +110,9 @@ def probe(broker: Broker) -> str:
             return name
         if answer and answer[0].value in CREDENTIALS_REFUSED:
             raise refusal(broker, str(answer[0]))
+        refused = answer[0] if answer else refused
+    if refused is not None:
+        raise BrokerError(
+            f"broker {where} refuses the connection ({refused}). Look into the broker's log, and try again later."
+        )
     raise BrokerError(f"{where} does not answer as an MQTT broker. Check host and port under [broker].")

@@ -23,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_agent.broker import (
     CONNECT_TIMEOUT_S,
     CREDENTIALS_REFUSED,
+    NOT_AUTHORIZED,
     UNSUPPORTED_VERSION,
     Broker,
     awaited,
@@ -31,7 +32,7 @@ from edge_agent.broker import (
     refusal,
 )
 from edge_agent.messages import Topics, event_payload
-from edge_agent.shelf import CredentialsError, ShelfwatchError
+from edge_agent.shelf import BrokerError, CredentialsError, ShelfwatchError
 from edge_agent.spool import Row, Spool
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ IN_FLIGHT = 20
 LATE_S = 30.0
 """An event that is sent later than this after it happened is marked `historical`."""
 BACK_OFF_S = (1.0, 120.0)
+_VERSIONS = {"auto": (paho.MQTTv5, paho.MQTTv311), "5": (paho.MQTTv5,), "3.1.1": (paho.MQTTv311,)}
+_NAMES = {paho.MQTTv5: "5", paho.MQTTv311: "3.1.1"}
 
 
 class Publisher(Protocol):
@@ -83,15 +86,17 @@ class MqttPublisher:
     def __init__(
         self, broker: Broker, topics: Topics, spool: Spool, *, on_fatal: Callable[[], None] = lambda: None
     ) -> None:
-        """Prepare; nothing is connected before `start`. `on_fatal` is called when `fatal` has been set."""
+        """Prepare; nothing is connected before `start`. `on_fatal` is called when `fatal` ended the publishing."""
         self._broker, self._topics, self._spool, self._on_fatal = broker, topics, spool, on_fatal
         self.tally = Tally()
-        self.fatal: ShelfwatchError | None = None
+        self.fatal: Exception | None = None
+        self.cleared: set[str] = set()
+        """Retained topics that the broker has forgotten for us: their empty payload was acknowledged."""
         self._lock = threading.Lock()
         self._retained: dict[str, str] = {}
         self._dirty: dict[str, None] = {}  # an ordered set
         self._said: list[tuple[str, str]] = []
-        self._waiting: dict[int, int | None] = {}  # message id → seq of the event, None for a retained message
+        self._waiting: dict[int, int | str] = {}  # message id → seq of the event, or topic of the retained message
         self._sent_seq = 0
         self._stopping = threading.Event()
         self._flush_until = 0.0
@@ -103,7 +108,7 @@ class MqttPublisher:
         self._thread.start()
 
     def retain(self, topic: str, payload: Mapping[str, Any] | str) -> None:
-        """Make `payload` the newest of a retained topic; it is sent as soon as the broker is there."""
+        """Make `payload` the newest of a retained topic, "" to clear it; it is sent as soon as the broker is there."""
         text = payload if isinstance(payload, str) else json.dumps(payload, separators=(",", ":"))
         with self._lock:
             self._retained[topic] = text
@@ -122,28 +127,40 @@ class MqttPublisher:
         self._thread.join(timeout=flush_s + CONNECT_TIMEOUT_S)
 
     def _run(self) -> None:
-        """Connect, deliver until the connection ends, wait, and again."""
-        versions = {"auto": [paho.MQTTv5, paho.MQTTv311], "5": [paho.MQTTv5], "3.1.1": [paho.MQTTv311]}
-        choices = versions[self._broker.protocol]
-        pause_s = BACK_OFF_S[0]
-        while not self._stopping.is_set() and self.fatal is None:
-            outcome = self._session(choices[0])
-            if outcome == "served":
-                pause_s = BACK_OFF_S[0]
-            elif outcome == "version" and len(choices) > 1:
-                log.info("the broker does not speak MQTT 5; going on with 3.1.1")
-                choices = choices[1:]
-                continue
-            elif outcome == "mute":  # some brokers hang up, or fall silent, on a version that they don't know
-                choices = [*choices[1:], choices[0]]
-            if self.fatal is None:
-                self._stopping.wait(random.uniform(0, pause_s))
-                pause_s = min(BACK_OFF_S[1], pause_s * 2)
-        if self.fatal is not None:
+        """The thread: whatever ends it but `stop` is told, or the device would go on counting for nobody."""
+        try:
+            self._serve()
+        except Exception as error:  # noqa: BLE001 — handed to the main thread, which raises it
+            log.error("publishing has ended: %s", error)  # noqa: TRY400
+            self.fatal = error
             self._on_fatal()
 
-    def _session(self, version: Any) -> Literal["served", "version", "mute", "failed"]:
-        """One connection from CONNECT to its end."""
+    def _serve(self) -> None:
+        """Connect, deliver until the connection ends, wait, and again.
+
+        Raises:
+            CredentialsError: The broker refuses who we are, or what we publish.
+            SpoolError: The outbox cannot be read or written.
+        """
+        spoken = choices = _VERSIONS[self._broker.protocol]
+        pause_s = BACK_OFF_S[0]
+        while not self._stopping.is_set():
+            outcome = self._session(choices[0])
+            if outcome in ("served", "unserved"):  # it speaks this version, and may speak a better one next time
+                choices = spoken
+                pause_s = BACK_OFF_S[0] if outcome == "served" else pause_s
+            elif outcome == "version" and len(spoken) > 1:
+                refused = choices[0]
+                spoken = choices = tuple(version for version in spoken if version != refused)
+                log.info("the broker does not speak MQTT %s; going on with %s", _NAMES[refused], _NAMES[choices[0]])
+                continue
+            elif outcome == "mute":  # some brokers hang up, or fall silent, on a version that they don't know
+                choices = (*choices[1:], choices[0])
+            self._stopping.wait(random.uniform(0, pause_s))
+            pause_s = min(BACK_OFF_S[1], pause_s * 2)
+
+    def _session(self, version: Any) -> Literal["served", "unserved", "version", "mute", "failed"]:
+        """One connection from CONNECT to its end; it was `served` where the broker acknowledged something."""
         client = client_for(self._broker, version, will=self._topics.status)
         answer: list[ReasonCode] = []
         client.on_connect = lambda _c, _u, _f, code, _p: answer.append(code)
@@ -161,34 +178,37 @@ class MqttPublisher:
             return "mute"
         if answer[0].is_failure:
             return self._refused(answer[0])
-        self.tally.connected, self.tally.protocol = True, "5" if version == paho.MQTTv5 else "3.1.1"
+        acknowledged = self.tally.acknowledged
+        self.tally.connected, self.tally.protocol = True, _NAMES[version]
         self.tally.connects += 1
         log.info("connected to %s:%d, MQTT %s", self._broker.host, self._broker.port, self.tally.protocol)
         try:
             self._deliver_until_end(client)
+        except ShelfwatchError as error:
+            client.on_publish = None  # what it raised must not be raised again
+            self._leave(client)
+            if not isinstance(error, BrokerError):
+                raise
+            log.warning("%s", error)
+            return "unserved"
         finally:
             self.tally.connected = False
-        return "served"
+        return "served" if self.tally.acknowledged > acknowledged else "unserved"
 
     def _refused(self, code: ReasonCode) -> Literal["version", "failed"]:
         """Tell apart what an operator must mend from what time may mend."""
         if code.value == UNSUPPORTED_VERSION:
             return "version"
         if code.value in CREDENTIALS_REFUSED:
-            self.fatal = refusal(self._broker, str(code))
+            raise refusal(self._broker, str(code))
         log.error("broker %s:%d refuses: %s", self._broker.host, self._broker.port, code)
         return "failed"
 
     def _deliver_until_end(self, client: paho.Client) -> None:
         while True:
-            try:
-                self._send(client)
-            except ShelfwatchError as error:
-                self.fatal = error
+            self._send(client)
             if self._stopping.is_set() and (
-                self.fatal is not None
-                or time.monotonic() > self._flush_until
-                or not (self._dirty or self._waiting or self._spool.depth())
+                time.monotonic() > self._flush_until or not (self._dirty or self._waiting or self._spool.depth())
             ):
                 self._leave(client)
                 return
@@ -206,8 +226,8 @@ class MqttPublisher:
             client.publish(topic, text, qos=0)
         for topic, text in fresh:
             properties = self._properties(text, expires=topic.endswith("/state"))
-            self._waiting[client.publish(topic, text, qos=1, retain=True, properties=properties).mid] = None
-        in_flight = sum(1 for seq in self._waiting.values() if seq is not None)
+            self._waiting[client.publish(topic, text, qos=1, retain=True, properties=properties).mid] = topic
+        in_flight = sum(1 for sent in self._waiting.values() if isinstance(sent, int))
         for row in self._spool.peek(IN_FLIGHT - in_flight, after_seq=self._sent_seq) if in_flight < IN_FLIGHT else []:
             text = json.dumps(self._enveloped(row), separators=(",", ":"))
             self._waiting[client.publish(row.topic, text, qos=1, properties=self._properties(text)).mid] = row.seq
@@ -233,18 +253,25 @@ class MqttPublisher:
         return event_payload(row.body, epoch=self._spool.epoch, seq=row.seq, historical=late)
 
     def _on_publish(self, _client: Any, _userdata: Any, mid: int, code: ReasonCode, _properties: Any) -> None:
-        """A PUBACK: the row may go, unless the broker says that it did not take it."""
-        seq = self._waiting.pop(mid, None)
-        if code.is_failure:
-            log.error("the broker refuses message %d: %s", mid, code)
-            self.fatal = CredentialsError(
+        """A PUBACK: the row may go, unless the broker says that it did not take it. What is raised ends the session."""
+        if mid not in self._waiting:  # QoS 0, of which nobody knows whether it came
+            return
+        sent = self._waiting.pop(mid)
+        if code.value == NOT_AUTHORIZED:
+            raise CredentialsError(
                 f"the broker does not take our messages ({code})."
                 f" Allow this user to publish below {self._topics.root}/."
             )
-            return
+        if code.is_failure:
+            raise BrokerError(f"the broker does not take our messages at present ({code}); trying again later")
         self.tally.acknowledged += 1
-        if seq is not None:
-            self._spool.ack([seq])
+        if isinstance(sent, int):
+            self._spool.ack([sent])
+            return
+        with self._lock:
+            if self._retained.get(sent) == "" and sent not in self._dirty:
+                del self._retained[sent]
+                self.cleared.add(sent)
 
     def _leave(self, client: paho.Client) -> None:
         """Say `offline`, as the last will would, and close."""

@@ -53,6 +53,7 @@ class Mosquitto:
     folder: Path
     port: int
     password: str | None = None
+    acl: str | None = None
     process: subprocess.Popen | None = None
 
     def start(self) -> None:
@@ -64,6 +65,10 @@ class Mosquitto:
             passwords = self.folder / "passwords"
             subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "shelf", self.password], check=True)
             lines += ["allow_anonymous false", f"password_file {passwords}"]
+        if self.acl is not None:
+            acl = self.folder / "acl"
+            acl.write_text(self.acl)
+            lines.append(f"acl_file {acl}")
         config = self.folder / "mosquitto.conf"
         config.write_text("\n".join(lines) + "\n")
         program = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
@@ -136,8 +141,8 @@ def make_mosquitto(tmp_path):
     """A function that starts a broker, with a password or without."""
     started: list[Mosquitto] = []
 
-    def make(password: str | None = None) -> Mosquitto:
-        broker = Mosquitto(tmp_path, free_port(), password)
+    def make(password: str | None = None, acl: str | None = None) -> Mosquitto:
+        broker = Mosquitto(tmp_path, free_port(), password, acl)
         broker.start()
         started.append(broker)
         return broker
