@@ -1,10 +1,12 @@
 """Settings → a running agent: the one place where the parts are put together by hand."""
 
 import hashlib
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +25,13 @@ from edge_agent.pipeline import CameraPlan, Feed, OnStep, Watch, run
 from edge_agent.publish import MqttPublisher
 from edge_agent.shelf import ConfigError
 from edge_agent.spool import Spool
+
+log = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT_S = 15.0
+"""How long all cameras together may take to let go; opening one takes 10 s at most, a read 3 s."""
+EXPIRY_MAX_S = 2**31 - 1
+"""Well within the four bytes that MQTT has for an expiry."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +67,7 @@ def broker_of(settings: Settings) -> Broker:
         password=_password(section.password_file) if section.password_file is not None else None,
         protocol=section.protocol,
         client_id=f"shelfwatch-{settings.site}-{settings.device}-{_machine_id()}",
-        state_expiry_s=max(1, round(3 * settings.heartbeat_s)),
+        state_expiry_s=max(1, round(min(3 * settings.heartbeat_s, EXPIRY_MAX_S))),
     )
 
 
@@ -94,15 +103,20 @@ class Outlet:
         self.spool = Spool(settings.outbox.path, max_bytes=settings.outbox.max_mb * 2**20)
         self.mqtt = MqttPublisher(broker, self.topics, self.spool, on_fatal=on_fatal)
         self.delivery = Delivery(self.topics, self.spool, self.mqtt, model, heartbeat_s=settings.heartbeat_s)
-        for gone in self._removed_topics(settings):
-            self.mqtt.retain(gone, "")
-
-    def _removed_topics(self, settings: Settings) -> set[str]:
-        """Retained topics of shelves and cameras that an earlier configuration had and this one hasn't."""
+        self.waiting = 0
+        """Events that were left when the context ended; they stay stored."""
         ours = {self.topics.state(shelf.id) for shelf in settings.shelves}
         ours |= {self.topics.camera(camera.id) for camera in settings.cameras}
-        before = self.spool.swap("retained", "\n".join(sorted(ours)))
-        return set(before.split("\n")) - ours if before else set()
+        known = self._retained()
+        self.spool.remember("retained", "\n".join(sorted(known | ours)))
+        for topic in known - ours:
+            if topic.startswith(f"{self.topics.root}/"):  # another device's are not ours to clear
+                self.mqtt.retain(topic, "")
+
+    def _retained(self) -> set[str]:
+        """Retained topics of shelves and cameras, of this configuration and earlier ones, that are not cleared yet."""
+        known = self.spool.recall("retained")
+        return set(known.split("\n")) if known else set()
 
     def __enter__(self) -> Self:
         """Connect, and go on trying, in the background."""
@@ -114,7 +128,12 @@ class Outlet:
     ) -> None:
         """Send what waits, publish `offline`, close the outbox; what could not be sent stays in it."""
         self.mqtt.stop()
-        self.spool.close()
+        try:
+            self.waiting = self.spool.depth()
+            if self.mqtt.cleared:
+                self.spool.remember("retained", "\n".join(sorted(self._retained() - self.mqtt.cleared)))
+        finally:
+            self.spool.close()
 
 
 class Agent:
@@ -156,9 +175,21 @@ class Agent:
     ) -> None:
         """Say goodbye: cameras first, then what waits for the broker."""
         notify_systemd("STOPPING=1")
-        for feed in self.feeds:
-            feed.source.close()
-        self.outlet.__exit__(kind, error, trace)
+        try:
+            self._close_sources()
+        finally:
+            self.outlet.__exit__(kind, error, trace)
+
+    def _close_sources(self) -> None:
+        """Let all cameras go at once: each may hang for seconds, and none keeps the others or the goodbye waiting."""
+        pool = ThreadPoolExecutor(max_workers=max(1, len(self.feeds)), thread_name_prefix="close")
+        closing = {pool.submit(feed.source.close): feed.watch.camera for feed in self.feeds}
+        pool.shutdown(wait=False)
+        done, late = wait(closing, timeout=CLOSE_TIMEOUT_S)
+        for future in done | late:
+            why = "it hangs" if future in late else future.exception()
+            if why is not None:
+                log.warning("camera %s could not be closed (%s)", closing[future], why)
 
     def run(self, on_step: OnStep | None = None) -> None:
         """Count until `stop` is set, every clip has ended, or an operator must act.

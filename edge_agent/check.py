@@ -13,7 +13,7 @@ from edge_agent.capture import clip_info, is_device, is_stream, open_source, red
 from edge_agent.collect import first_frame
 from edge_agent.config import CameraSection, Settings
 from edge_agent.shelf import BundleError, ShelfwatchError, SpoolError
-from edge_agent.spool import Spool
+from edge_agent.spool import Spool, SpoolInUseError
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,10 @@ def _outbox(settings: Settings) -> str:
         )
     if not path.exists():  # a file made here would belong to whoever checks, which need not be the agent's user
         return f"{path} is not there yet; the agent makes it when it starts"
-    spool = Spool(path)
+    try:
+        spool = Spool(path)
+    except SpoolInUseError:
+        return f"{path} is in use by a running agent"
     waiting = spool.depth()
     spool.close()
     return f"{path} holds {waiting} events that wait"

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from edge_agent.shelf import SpoolError
-from edge_agent.spool import Spool
+from edge_agent.spool import Spool, SpoolInUseError
 
 
 def bodies(spool):
@@ -40,18 +40,66 @@ def test_numbers_are_never_used_twice(tmp_path):
 def test_a_full_outbox_drops_the_oldest_and_says_which(tmp_path):
     """Beyond the bound the oldest rows go, and one event names the range that is gone."""
     spool = Spool(tmp_path / "o.db", max_bytes=2000)
-    for n in range(60):
-        spool.put([("t", {"n": n, "pad": "x" * 50})])
+    for n in range(300):
+        spool.put([("t", {"n": n, "ts": f"2026-11-23T03:12:{n % 60:02}.000Z", "pad": "x" * 50})])
     rows = bodies(spool)
     gone = [body for _, body in rows if body.get("type") == "dropped"]
     kept = {body["n"] for _, body in rows if "n" in body}
-    assert gone
-    assert 59 in kept
+    assert 299 in kept
     assert 0 not in kept
-    seqs = [seq for seq, _ in rows]
+    assert all(body["ts"].startswith("2026-11-23T03:12:") for body in gone)
     covered = {seq for body in gone for seq in range(body["from_seq"], body["to_seq"] + 1)}
-    # reports that were themselves dropped are covered by a later report
-    assert set(range(min(covered), max(seqs) + 1)) - covered <= set(seqs)
+    assert covered | {seq for seq, _ in rows} == set(range(1, spool.last_seq() + 1))
+
+
+def test_the_bound_holds_across_restarts_and_acknowledgements(tmp_path):
+    """What waits is never more than the bound, and what was delivered no longer counts."""
+    path = tmp_path / "o.db"
+    for n in range(5):
+        spool = Spool(path, max_bytes=2000)
+        spool.put([("t", {"pad": "x" * 50})] * 10)
+        assert sum(len(row.body["pad"]) for row in spool.peek(1000) if "pad" in row.body) < 2000
+        if n < 4:
+            spool.close()
+    stored = "SELECT sum(bytes) FROM event"
+    assert spool._db.execute(stored).fetchone()[0] == spool._bytes <= 2000
+    first = spool.peek(1)[0].seq
+    spool.ack([first, first, 10**6])
+    assert spool._db.execute(stored).fetchone()[0] == spool._bytes
+
+
+def test_one_process_at_a_time_uses_an_outbox(tmp_path):
+    """A second agent on the same file is told to stop the first; when that has ended, the file is free."""
+    first = Spool(tmp_path / "o.db")
+    with pytest.raises(SpoolInUseError, match="systemctl stop shelf-agent"):
+        Spool(tmp_path / "o.db")
+    first.close()
+    Spool(tmp_path / "o.db").close()
+
+
+def test_an_outbox_in_memory_is_for_whoever_made_it():
+    """Two outboxes that keep nothing don't know of each other."""
+    assert [Spool(":memory:").put([("t", {})]), Spool(":memory:").put([("t", {})])] == [1, 1]
+
+
+def test_a_full_disk_is_named_and_passes(tmp_path):
+    """The error says that the disk is full, what was stored stays, and with space again puts work again."""
+    spool = Spool(tmp_path / "o.db")
+    spool._db.execute("PRAGMA max_page_count=8")
+    with pytest.raises(SpoolError, match="disk is full"):
+        spool.put([("t", {"pad": "x" * 500})] * 500)
+    assert spool.depth() == 0
+    spool._db.execute("PRAGMA max_page_count=1000")
+    assert spool.put([("t", {})]) == 1
+
+
+def test_what_is_remembered_survives_a_restart(tmp_path):
+    """A value under a name is there for the next start, and nothing is before the first."""
+    spool = Spool(tmp_path / "o.db")
+    assert spool.recall("retained") is None
+    spool.remember("retained", "a")
+    spool.close()
+    assert Spool(tmp_path / "o.db").recall("retained") == "a"
 
 
 def test_a_file_that_is_no_outbox_is_an_error_with_a_remedy(tmp_path):
