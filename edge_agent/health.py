@@ -1,5 +1,6 @@
 """How the agent itself fares: counters, the health message, and what systemd is told."""
 
+import contextlib
 import os
 import socket
 import time
@@ -15,13 +16,16 @@ from edge_agent.messages import HEALTH_SCHEMA
 
 
 def notify_systemd(state: str) -> None:
-    """Tell the service manager, where there is one: `READY=1`, `WATCHDOG=1`, `STOPPING=1` (sd_notify(3))."""
+    """Tell the service manager, where there is one: `READY=1`, `WATCHDOG=1`, `STOPPING=1` (sd_notify(3)).
+
+    Whether it listens is its own affair: where it doesn't, counting goes on.
+    """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     if address.startswith("@"):  # an abstract socket
         address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.sendto(state.encode(), address)
 
 
@@ -65,6 +69,7 @@ class Health:
         """Begin to count; `say` gets the counters every `every_s` seconds."""
         self._say, self._every_s = say, every_s
         self._began_s = self._said_s = time.monotonic()
+        self._said_frames = 0
         self._ready = False
         self.frames = 0
         self.unread = 0
@@ -83,16 +88,17 @@ class Health:
         self._ready = True
         now_s = time.monotonic()
         if now_s - self._said_s >= self._every_s:
-            self._said_s = now_s
             self._say(self.counters())
+            self._said_s, self._said_frames = now_s, self.frames
 
     def counters(self) -> dict[str, Any]:
-        """What the health message says of the steps so far."""
-        uptime_s = time.monotonic() - self._began_s
+        """What the health message says of the steps so far; `frames_per_s` is of those since the last message."""
+        now_s = time.monotonic()
+        uptime_s, interval_s = now_s - self._began_s, max(now_s - self._said_s, 1e-3)
         return {
             "schema": HEALTH_SCHEMA,
             "uptime_s": round(uptime_s),
             "frames": self.frames,
-            "frames_per_s": round(self.frames / max(uptime_s, 1e-3), 2),
+            "frames_per_s": round((self.frames - self._said_frames) / interval_s, 2),
             "unread_ratio": round(self.unread / self.looks, 4) if self.looks else None,
         }
