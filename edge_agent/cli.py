@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge_agent.config import CameraSection, Settings, load
-from edge_agent.shelf import ConfigError, InputError, ShelfwatchError, nearest
+from edge_agent.shelf import BrokerError, ConfigError, InputError, ShelfwatchError, nearest
 
 app = typer.Typer(
     help="Counts what stands on a shelf, from a camera, and publishes it over MQTT.",
@@ -124,6 +124,11 @@ def replay(
     for outlet in outlets:
         if outlet.mqtt.fatal is not None:
             raise outlet.mqtt.fatal
+        if outlet.waiting or not outlet.mqtt.tally.acknowledged:
+            raise BrokerError(
+                f"the broker {settings.broker.host}:{settings.broker.port} did not take everything: {outlet.waiting}"
+                f" events wait in {settings.outbox.path} for the next run. Check the broker, then run again."
+            )
 
 
 @app.command()

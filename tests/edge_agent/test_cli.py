@@ -102,6 +102,38 @@ def test_a_shelf_that_is_removed_is_cleared_from_the_broker(config, film, mosqui
     assert "shelfwatch/demo/shelf-1/shelf/pantry/state" not in retained
 
 
+def test_a_replay_that_nobody_took_ends_with_69_and_is_sent_by_the_next(config, film, make_mosquitto, subscribe):
+    """With the broker away the events wait, the command says how many, and the next run delivers them."""
+    done = agent("replay", film, "-c", config(port=free_port()), "--publish")
+    assert done.returncode == 69
+    assert "3 events wait in" in done.stderr
+    assert "for the next run" in done.stderr
+    broker = make_mosquitto()
+    consumer = subscribe(broker.port)
+    assert agent("replay", film, "-c", config(port=broker.port), "--publish").returncode == 0
+    wait_for(lambda: [event["seq"] for event in consumer.of("/event")] == [1, 2, 3, 4, 5, 6])
+
+
+def test_an_outbox_in_use_is_fine_for_check_and_closed_to_others(config, film, mosquitto, subscribe):
+    """While the service runs, `check` says so and stays ok; a replay to the same outbox is told to stop it first."""
+    consumer = subscribe(mosquitto.port)
+    path = config(port=mosquitto.port, source=film)
+    with subprocess.Popen([sys.executable, "-m", "edge_agent.cli", "run", "-c", path]) as process:
+        wait_for(lambda: "online" in consumer.of("shelf-1/status"), timeout_s=30)
+        process.send_signal(signal.SIGSTOP)  # the clip is short
+        try:
+            found = agent("check", "-c", path)
+            refused = agent("replay", film, "-c", path, "--publish")
+        finally:
+            process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+    assert found.returncode == 0, found.stdout
+    assert "is in use by a running agent" in found.stdout
+    assert refused.returncode == 74
+    assert "systemctl stop shelf-agent" in refused.stderr
+
+
 def test_a_wrong_password_ends_the_agent_with_78(config, make_mosquitto):
     """A broker that refuses us is for an operator to mend: exit status 78, the remedy, and the outbox stays."""
     broker = make_mosquitto(password="right")
