@@ -75,15 +75,15 @@ class Spool:
         """
         with self._translated("opened"):
             fd = os.open(f"{self._path}.lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(fd)
-            raise SpoolInUseError(
-                f"another shelf-agent uses the outbox {self._path}: stop it (systemctl stop shelf-agent),"
-                " or name another path under [outbox]."
-            ) from error
-        return fd
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                os.close(fd)
+                raise SpoolInUseError(
+                    f"another shelf-agent uses the outbox {self._path}: stop it (systemctl stop shelf-agent),"
+                    " or name another path under [outbox]."
+                ) from error
+            return fd
 
     def _unlock(self) -> None:
         if self._lock_fd is not None:
