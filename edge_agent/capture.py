@@ -7,14 +7,14 @@ back-off that grows and is spread at random. Addresses lose their passwords befo
 import logging
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit, urlunsplit
 
 os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # our own errors say it in words
@@ -53,16 +53,21 @@ class FrameSource(Protocol):
 
 
 def redacted(source: str) -> str:
-    """An address without user name and password, fit for logs and messages."""
-    parts = urlsplit(source)
-    if not parts.hostname or "@" not in parts.netloc:
+    """An address without user name, password and the values of its parameters, fit for logs and messages.
+
+    It hides too much rather than too little: a password may hold any character, an `@` or `/` too.
+    """
+    scheme, mark, rest = source.partition("://")
+    if not mark:
         return source
-    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rsplit("@", 1)[1]))
+    shown = "***@" + rest.rpartition("@")[2] if "@" in rest else rest
+    return scheme + mark + re.sub(r"=[^&]*", "=***", shown)
 
 
 def is_stream(source: str) -> bool:
     """Whether a source is an address rather than a file or a device."""
-    return urlsplit(source).scheme in STREAM_SCHEMES
+    scheme, mark, _ = source.partition("://")
+    return bool(mark) and scheme.lower() in STREAM_SCHEMES
 
 
 def is_device(source: str) -> bool:
@@ -142,7 +147,7 @@ def _open_clip(path: Path) -> cv2.VideoCapture:
 
 
 class PacedClip:
-    """A file that plays at its own pace, as a camera would; it ends with the clip."""
+    """A file that plays at its own pace, as a camera would; it ends with the clip. `clock_s` is the monotonic clock."""
 
     def __init__(self, camera: str, path: Path) -> None:
         """Open the clip.
@@ -157,21 +162,24 @@ class PacedClip:
         self.problem: CameraError | None = None
 
     def read(self, timeout_s: float) -> Frame | None:
-        """The frame whose time has come; older ones that nobody fetched are left out."""
+        """The frame whose time has come; older ones that nobody fetched are left out, as far as the time allows."""
         until = time.monotonic() + timeout_s
         due: Frame | None = None
         while True:
             if self._next is None:
-                self._next = next(self._frames, None)
-                if self._next is None and due is None:
+                frame = next(self._frames, None)
+                if frame is None and due is None:
                     raise EOFError
-            wait_s = self._began_s + (self._next.clock_s if self._next else 0) - time.monotonic()
-            if self._next is not None and wait_s <= 0:
+                if frame is None:
+                    return due
+                self._next = replace(frame, clock_s=self._began_s + frame.clock_s)
+            now_s = time.monotonic()
+            if self._next.clock_s <= now_s:
                 due, self._next = self._next, None
-            elif due is not None or time.monotonic() >= until:
+            if now_s >= until or (due is not None and self._next is not None):
                 return due
-            else:
-                time.sleep(max(0.0, min(wait_s, until - time.monotonic())))
+            if self._next is not None:
+                time.sleep(min(self._next.clock_s, until) - now_s)
 
     def close(self) -> None:
         """Close the file."""
@@ -239,6 +247,12 @@ class LiveSource:
                     break
                 else:
                     self._stopping.wait(0.05)
+        except cv2.error as error:
+            self.problem = CameraError(
+                f"camera {redacted(self._source)} sends what cannot be decoded ({error.err or error}); opening it again",
+                reason="decode",
+            )
+            return seq
         finally:
             capture.release()
         if not self._stopping.is_set():

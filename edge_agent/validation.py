@@ -5,6 +5,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from edge_agent.capture import redacted
 from edge_agent.shelf import nearest
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -38,7 +39,7 @@ def _in_words(model: type[BaseModel], raw: dict[str, Any], issue: Any) -> str:
     if kind == "missing":
         return f'{where}"{name}" is missing. Add it.'
     value = issue["input"]
-    shown = f" (here {value!r})" if not isinstance(value, dict | list) or len(repr(value)) < 60 else ""
+    shown = f" (here {redacted(repr(value))})" if not isinstance(value, dict | list) or len(repr(value)) < 60 else ""
     message = issue["msg"].removeprefix("Value error, ")
     if kind == "string_pattern_mismatch":
         message = "an id is made of a-z, 0-9, _ and -"

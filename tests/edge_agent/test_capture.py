@@ -2,10 +2,21 @@
 
 import time
 
+import cv2
 import numpy as np
 import pytest
 
-from edge_agent.capture import LiveSource, PacedClip, clip_info, open_camera, open_source, redacted, replay
+from edge_agent import capture
+from edge_agent.capture import (
+    LiveSource,
+    PacedClip,
+    clip_info,
+    is_stream,
+    open_camera,
+    open_source,
+    redacted,
+    replay,
+)
 from edge_agent.shelf import CameraError, InputError
 from tests.conftest import free_port, wait_for
 from tests.edge_agent.conftest import paint
@@ -29,7 +40,6 @@ def test_replay_gives_every_frame_with_its_time(clip):
 
 def test_a_clip_tells_its_size(clip):
     """Size, rate and length are known before it is played."""
-    assert clip_info(clip) == clip_info(clip)
     assert clip_info(clip).frame_wh == (128, 96)
     assert clip_info(clip).fps == pytest.approx(20)
 
@@ -49,9 +59,18 @@ def test_a_clip_as_a_camera_plays_at_its_own_pace_and_ends(clip):
     later = source.read(1.0)
     assert first.seq <= 1
     assert 8 <= later.seq <= 15
+    assert began_s + 0.3 < later.clock_s <= time.monotonic()
     with pytest.raises(EOFError):
         read_to_the_end(source)
     assert 0.8 < time.monotonic() - began_s < 3
+
+
+def test_a_clip_that_decodes_too_slowly_still_gives_frames(clip):
+    """Where the clip is far behind and the time is up, the due frame comes, rather than the last one at the end."""
+    source = PacedClip("cam1", clip)
+    source._began_s -= 60
+    assert [source.read(0).seq for _ in range(3)] == [0, 1, 2]
+    source.close()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"this is no video" * 100])
@@ -99,7 +118,10 @@ def test_a_live_source_reports_why_there_is_no_picture():
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
-        ("rtsp://admin:secret@10.0.0.9:554/a?b=c", "rtsp://***@10.0.0.9:554/a?b=c"),
+        ("rtsp://admin:secret@10.0.0.9:554/a?b=c", "rtsp://***@10.0.0.9:554/a?b=***"),
+        ("http://cam/snap.cgi?user=admin&pwd=secret", "http://cam/snap.cgi?user=***&pwd=***"),
+        ("RTSP://u:12/3#4@5?6@cam/x", "RTSP://***@cam/x"),
+        ("rtsp://u:p@[fe80::1/x", "rtsp://***@[fe80::1/x"),
         ("rtsp://cam/stream", "rtsp://cam/stream"),
         ("/dev/video0", "/dev/video0"),
         ("http://user@cam/x", "http://***@cam/x"),
@@ -107,8 +129,38 @@ def test_a_live_source_reports_why_there_is_no_picture():
     ],
 )
 def test_addresses_lose_their_passwords(address, shown):
-    """Whatever stands before the host is never shown."""
+    """Whatever stands before the host, or may be a parameter with a password, is never shown."""
     assert redacted(address) == shown
+
+
+@pytest.mark.parametrize(("source", "stream"), [("RTSP://cam/x", True), ("rtsp://[fe80::1/x", True), ("a.mp4", False)])
+def test_an_address_is_told_from_a_file(source, stream):
+    """The scheme alone decides, in any case, even where the rest of an address is damaged."""
+    assert is_stream(source) is stream
+
+
+class BrokenCamera:
+    """A camera whose pictures OpenCV chokes on."""
+
+    def read(self):
+        """Fail as OpenCV does."""
+        raise cv2.error("imdecode failed")
+
+    def release(self):
+        """Nothing is held."""
+
+
+def test_a_camera_that_sends_rubbish_is_opened_again(monkeypatch):
+    """An error of OpenCV is a problem with a reason, and the camera is tried once more instead of given up."""
+    opened = []
+    monkeypatch.setattr(capture, "open_camera", lambda source: opened.append(source) or BrokenCamera())
+    monkeypatch.setattr(capture, "BACK_OFF_S", (0.001, 0.001))
+    source = LiveSource("cam1", "0")
+    try:
+        wait_for(lambda: len(opened) > 2)
+        assert source.problem.reason == "decode"
+    finally:
+        source.close()
 
 
 def test_a_painted_shelf_survives_the_codec(write_clip):
