@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -19,10 +20,11 @@ Id = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Corner = tuple[Share, Share]
 Corners = tuple[Corner, Corner, Corner, Corner]
+DAY_S = 86400
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class BrokerSection(_Section):
@@ -37,6 +39,12 @@ class BrokerSection(_Section):
     protocol: Literal["auto", "5", "3.1.1"] = Field(
         "auto", description="MQTT version; `auto` tries 5 first, then 3.1.1."
     )
+
+    @model_validator(mode="after")
+    def _password_of_somebody(self) -> Self:
+        if self.password_file is not None and self.username is None:
+            raise ValueError("there is a password_file, but no username; add it, or remove password_file")
+        return self
 
 
 class ModelSection(_Section):
@@ -56,7 +64,7 @@ class CountingSection(_Section):
     window_s: float = Field(0.5, gt=0, le=60, description="Seconds of looks that vote on a slot.")
     agree: Annotated[float, Field(gt=0.5, le=1)] = Field(0.8, description="Share of these looks that must agree.")
     unknown_after_s: float = Field(
-        30, gt=0, description="Seconds without a vote after which a slot is unknown (it never becomes 0)."
+        30, gt=0, le=DAY_S, description="Seconds without a vote after which a slot is unknown (it never becomes 0)."
     )
     moving_fraction: Share = Field(0.03, description="Share of a slot that must change for it to count as moving.")
     dark_below: float = Field(12, ge=0, le=255, description="Mean grey level below which a slot is too dark to read.")
@@ -65,7 +73,7 @@ class CountingSection(_Section):
 class AlertsSection(_Section):
     """`[alerts]`: when a person is told."""
 
-    hold_s: float = Field(5, ge=0, description="Seconds that a level must last before it is an alert.")
+    hold_s: float = Field(5, ge=0, le=DAY_S, description="Seconds that a level must last before it is an alert.")
     low_fraction: Share = Field(
         0.34, description="Share of the planned facings at or below which stock is low, where `low_at` says nothing."
     )
@@ -90,10 +98,17 @@ class CameraSection(_Section):
     @field_validator("source")
     @classmethod
     def _known_scheme(cls, value: str) -> str:
-        scheme = value.split("://", 1)[0] if "://" in value else None
-        if scheme is not None and scheme not in STREAM_SCHEMES:
+        scheme, mark, rest = value.partition("://")
+        if not mark:
+            return value
+        if not is_stream(value):
             raise ValueError(f'scheme "{scheme}" is not one of {", ".join(STREAM_SCHEMES)}')
-        return value
+        if not _names_host(value):
+            raise ValueError(
+                "the address cannot be read; write an IPv6 address in [ ], and in a password @ as %40, / as %2F, # as"
+                " %23, ? as %3F"
+            )
+        return scheme.lower() + mark + rest
 
 
 class SlotSection(_Section):
@@ -153,7 +168,9 @@ class Settings(_Section):
 
     site: Id = Field(description="The store's name in topics.")
     device: Id = Field(description="This device's name in topics.")
-    heartbeat_s: float = Field(60, gt=0, description="Seconds between states that say the same, and health messages.")
+    heartbeat_s: float = Field(
+        60, gt=0, le=DAY_S, description="Seconds between states that say the same, and health messages."
+    )
     model: ModelSection
     broker: BrokerSection = Field(default_factory=BrokerSection)
     counting: CountingSection = Field(default_factory=CountingSection)
@@ -185,6 +202,8 @@ def load(path: Path, *, labels: Sequence[str] | None = None) -> Settings:
     raw = read_toml(path)
     settings, problems = validate(Settings, raw)
     problems += _across(raw, labels)
+    if settings is not None and not problems:
+        problems = _laid_out(settings)
     if problems or settings is None:
         raise ConfigError(f"{path} has {len(problems)} problem{'s' if len(problems) != 1 else ''}:", problems)
     return _anchored(settings, path.resolve().parent)
@@ -217,24 +236,69 @@ def _across(raw: dict[str, Any], labels: Sequence[str] | None) -> list[str]:
     """Problems between parts that may be right by themselves; what has the wrong shape is left out here."""
     cameras, shelves = _tables(raw, "cameras"), _tables(raw, "shelves")
     problems = [*_twice("cameras", cameras), *_twice("shelves", shelves)]
-    known = {str(camera.get("id")) for camera in cameras}
+    known = {str(camera["id"]): None for camera in cameras if "id" in camera}
+    seen = {str(shelf.get("camera")) for shelf in shelves}
+    if seen <= known.keys():  # else a shelf's camera is misspelt, which is said below
+        problems += [
+            f'camera "{camera}" sees no shelf. Give it one, or remove it.' for camera in known if camera not in seen
+        ]
     for shelf in shelves:
         place = f'shelf "{shelf.get("id", "without id")}": '
-        slots, grid = _tables(shelf, "slots"), shelf.get("grid")
         if (camera := shelf.get("camera")) is not None and str(camera) not in known:
             problems.append(f'{place}there is no camera "{camera}"; {nearest(str(camera), known)}. Correct the name.')
-        if not slots and grid is None:
-            problems.append(f"{place}it has no slots. Add [[shelves.slots]] or a [shelves.grid].")
-        problems += [place + words for words in _twice("slots", slots)]
+        problems += [place + words for words in _slot_problems(shelf)]
         if labels is not None:
-            named = [(f'slot "{slot.get("id")}"', slot.get("product")) for slot in slots]
-            if isinstance(grid, dict):
-                products = grid.get("products")
-                named += [("the grid", sku) for sku in (products if isinstance(products, list) else [products])]
-            if isinstance(low_at := shelf.get("low_at"), dict):
-                named += [("low_at", sku) for sku in low_at]
-            problems += [place + words for words in _unknown_products(named, labels)]
+            problems += [place + words for words in _product_problems(shelf, labels)]
     return problems
+
+
+def _slot_problems(shelf: dict[str, Any]) -> list[str]:
+    """What is wrong with the slots of a shelf, taken together."""
+    slots, grid = _tables(shelf, "slots"), shelf.get("grid")
+    if not slots and grid is None:
+        return ["it has no slots. Add [[shelves.slots]] or a [shelves.grid]."]
+    return _twice("slots", slots)
+
+
+def _product_problems(shelf: dict[str, Any], labels: Sequence[str]) -> list[str]:
+    """Products of a shelf that the model doesn't know."""
+    grid, low_at = shelf.get("grid"), shelf.get("low_at")
+    named = [(f'slot "{slot.get("id")}"', slot.get("product")) for slot in _tables(shelf, "slots")]
+    if isinstance(grid, dict):
+        products = grid.get("products")
+        named += [("the grid", sku) for sku in (products if isinstance(products, list) else [products])]
+    if isinstance(low_at, dict):
+        named += [("low_at", sku) for sku in low_at]
+    return _unknown_products(named, labels)
+
+
+def _laid_out(settings: Settings) -> list[str]:
+    """Problems that only show once the slots are laid out, so in a file whose every part is right."""
+    problems = []
+    for shelf in (shelf for camera in settings.cameras for shelf in settings.shelves_of(camera.id)):
+        ids = Counter(slot.id for slot in shelf.slots)
+        products = {slot.product for slot in shelf.slots if slot.product is not None}
+        problems += [
+            f'shelf "{shelf.id}": slot "{slot}" has the id of a slot of the grid. Rename it.'
+            for slot, times in ids.items()
+            if times > 1
+        ]
+        problems += [
+            f'shelf "{shelf.id}": low_at names product "{sku}", which no slot of the shelf is for;'
+            f" {nearest(sku, products)}. Correct the name, or remove it."
+            for sku, _ in shelf.low_at
+            if sku not in products
+        ]
+    return problems
+
+
+def _names_host(address: str) -> bool:
+    """Whether an address can be taken apart, and says where to connect to."""
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _tables(raw: dict[str, Any], key: str) -> list[dict[str, Any]]:

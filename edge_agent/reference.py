@@ -81,7 +81,8 @@ A relative path of a bundle, an outbox, a password file or a clip is relative to
 ## Products
 
 `product`, `products` and the keys of `low_at` are labels of the model, except `empty` and `occluded`, which are not
-products. A slot without a product is counted as whatever stands in it, and is never misplaced, low or out of stock.
+products. `low_at` holds products of the shelf itself. A slot without a product is counted as whatever stands in it, and
+is never misplaced, low or out of stock.
 
 An id is made of `a-z`, `0-9`, `_` and `-`. It stands in topics and events.
 """

@@ -78,14 +78,57 @@ def test_a_good_file_becomes_shelves_with_slots(tmp_path):
         ('site = "store-1"', 'site = "Store 1"', "an id is made of a-z, 0-9, _ and -"),
         ('site = "store-1"', "", '"site" is missing'),
         ('product = "cola"', 'product = "empty"', 'names product "empty"'),
+        ("[[cameras]]", '[[cameras]]\nid = "cam0"\nsource = "0"\n[[cameras]]', 'camera "cam0" sees no shelf. Give it'),
+        ('source = "clip.mp4"', 'source = "rtsp://[fe80::1/x"', "the address cannot be read; write an IPv6"),
+        ('source = "clip.mp4"', 'source = "rtsp:///x"', "the address cannot be read"),
+        ("[shelves.grid]", '[[shelves.slots]]\nid = "r1c2"\ncorners = C\n[shelves.grid]', 'slot "r1c2" has the id'),
+        (
+            "{ cola = 1 }",
+            "{ milk = 1 }",
+            'low_at names product "milk", which no slot of the shelf is for; known are "c',
+        ),
+        ("[[cameras]]", '[broker]\npassword_file = "x"\n[[cameras]]', "there is a password_file, but no username; add"),
+        ("[[cameras]]", "[counting]\nunknown_after_s = inf\n[[cameras]]", "unknown_after_s: input should be a finite"),
+        ("[[cameras]]", "[alerts]\nhold_s = 86401\n[[cameras]]", "hold_s: input should be less than or equal to 86400"),
+        ('site = "store-1"', 'site = "store-1"\nheartbeat_s = nan', "heartbeat_s: input should be a finite number"),
+        ("[[0.1, 0.5], [0.9", "[[nan, 0.5], [0.9", "grid, corners: input should be a finite number"),
     ],
 )
 def test_each_mistake_is_named_with_its_place_and_remedy(tmp_path, old, new, words):
     """One mistake is one problem, whose text names the place, the value and what is near."""
     assert old in GOOD
+    new = new.replace("corners = C", "corners = [[0.1, 0.5], [0.3, 0.5], [0.3, 0.9], [0.1, 0.9]]")
     found = problems(tmp_path, GOOD.replace(old, new, 1))
     assert len(found) == 1, found
     assert words in found[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('source = "clip.mp4"', 'source = "ftp://admin:secret@cam/x"'),
+        ('source = "clip.mp4"', 'source = "RTSP://admin:secret@[fe80::1/x?pwd=secret"'),
+        ('[[cameras]]\nid = "cam1"\nsource = "clip.mp4"', 'cameras = ["rtsp://a:secret@cam/x"]'),
+        ('[[cameras]]\nid = "cam1"\nsource = "clip.mp4"', 'cameras = { source = "rtsp://a:secret@cam/x" }'),
+    ],
+)
+def test_a_problem_never_shows_a_password(tmp_path, old, new):
+    """The value seen is part of a problem's text, but what an address holds of a password isn't."""
+    assert old in GOOD
+    if new.startswith("cameras"):  # a key of the top must stand before the tables
+        new, text = "", f"{new}\n{GOOD}"
+    else:
+        text = GOOD
+    shown = " ".join(problems(tmp_path, text.replace(old, new, 1)))
+    assert "secret" not in shown
+    assert "cam" in shown
+
+
+def test_a_scheme_may_be_written_in_capitals(tmp_path):
+    """The address that cameras are opened with has it in small letters, as FFmpeg wants it."""
+    path = tmp_path / "agent.toml"
+    path.write_text(GOOD.replace("clip.mp4", "RTSP://Cam/X"))
+    assert config.load(path, labels=LABELS).cameras[0].source == "rtsp://Cam/X"
 
 
 def test_all_mistakes_come_in_one_report(tmp_path):

@@ -34,12 +34,14 @@ def test_the_example_is_accepted_in_a_checkout():
 
 
 def test_the_example_shows_a_usb_camera_that_holds_too(tmp_path):
-    """Whoever takes the comment signs off the second camera has a valid configuration."""
+    """Whoever takes the comment signs off the second camera, and gives it a shelf, has a valid configuration."""
     text = (DEPLOY / "agent.example.toml").read_text(encoding="utf-8")
     lines = text.splitlines()
     first = lines.index("# [[cameras]]")
     lines[first : first + 4] = [line.removeprefix("# ") for line in lines[first : first + 4]]
     path = tmp_path / "agent.toml"
+    breakfast = lines.index('id = "breakfast"')
+    lines[breakfast + 1] = 'camera = "cam2"'
     path.write_text("\n".join(lines), encoding="utf-8")
     assert [camera.id for camera in config.load(path, labels=LABELS).cameras] == ["cam1", "cam2"]
 
