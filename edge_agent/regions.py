@@ -16,6 +16,8 @@ from edge_agent.shelf import WHOLE_FRAME, Quad
 
 Pixels = NDArray[np.uint8]
 
+REMAP_ROWS = 2**15 - 2
+"""OpenCV's remap writes fewer than 2¹⁵ - 1 rows at a time."""
 TILES_AT_MOST = 16
 """Tiles along a side of a crop, at most, in `glance`."""
 
@@ -140,14 +142,16 @@ def cut(image: Pixels, regions: Regions, *, out: Pixels | None = None) -> Pixels
     if out is None:
         out = np.empty((regions.count, regions.size_px, regions.size_px, 3), dtype=np.uint8)
     column = out.reshape(-1, regions.size_px, 3)
-    cv2.remap(
-        window,
-        regions.map_xy,
-        regions.map_fraction,
-        interpolation=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-        dst=column,
-    )
+    for first in range(0, len(column), REMAP_ROWS):  # almost always once
+        rows = slice(first, first + REMAP_ROWS)
+        cv2.remap(
+            window,
+            regions.map_xy[rows],
+            regions.map_fraction[rows],
+            interpolation=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+            dst=column[rows],
+        )
     row = out.reshape(1, -1, 3)  # one row stays on one thread, which for so little work is four times as fast
     cv2.cvtColor(row, cv2.COLOR_BGR2RGB, dst=row)
     return out

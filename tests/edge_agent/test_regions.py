@@ -48,6 +48,14 @@ def test_shrinking_averages_instead_of_aliasing():
     assert abs(crop.mean() - 127) < 2
 
 
+def test_more_slots_than_one_remap_takes_are_cut_alike():
+    """OpenCV writes fewer than 32767 rows at once; 400 slots at 96 px are more, and each still gets its own pixels."""
+    image = np.linspace(0, 255, 400).astype(np.uint8)[None, :, None].repeat(50, 0).repeat(3, 2).repeat(4, 1)
+    quads = regions.grid_quads(WHOLE_FRAME, rows=1, columns=400)
+    crops = regions.cut(image, regions.plan(quads, frame_wh=(1600, 50), size_px=96))
+    assert np.abs(crops[:, 48, 48, 0].astype(int) - image[0, 2::4, 0]).max() <= 1
+
+
 def test_a_frame_of_another_size_is_refused():
     """Regions belong to a frame size; any other is an error that names both."""
     planned = regions.plan([WHOLE_FRAME], frame_wh=(320, 180), size_px=32)
