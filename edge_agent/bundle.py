@@ -1,6 +1,6 @@
 """The model bundle: the one contract between the converter and the agent. This reader owns its format.
 
-A bundle is a directory, or a zip of one, that holds exactly
+A bundle is a directory, or a zip of one, that holds these files; others are not looked at
 
     model.tflite    int8 weights, uint8 in (batch, size, size, 3) RGB, uint8 out (batch, classes)
     manifest.json   what `Manifest` says, with the sha256 of the other files
@@ -11,7 +11,9 @@ Nothing of a model file is parsed before its sha256 has been found right: a mode
 
 import hashlib
 import io
+import lzma
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,8 +25,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from edge_agent.shelf import BundleError
 
 MODEL_FILE, MANIFEST_FILE, GOLDEN_FILE = "model.tflite", "manifest.json", "golden.npz"
+FILES = (MANIFEST_FILE, MODEL_FILE, GOLDEN_FILE)
 FILE_BYTES_MAX = 256 * 2**20
 """A file of a bundle that claims to be larger is refused unread: no device could use it."""
+
+
+_UNREADABLE = (OSError, ValueError, RuntimeError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+"""What a damaged, encrypted or outlandish zip, or a path that can be none, may raise."""
 
 
 class _Strict(BaseModel):
@@ -105,7 +112,7 @@ def read(path: Path) -> Bundle:
         BundleError: A file is missing, altered, too large or not what the format says.
     """
     content = _content(path)
-    for name in (MANIFEST_FILE, MODEL_FILE, GOLDEN_FILE):
+    for name in FILES:
         if name not in content:
             raise BundleError(f"bundle {path}: {name} is missing. Copy the whole bundle again, or convert anew.")
     manifest = _manifest(path, content[MANIFEST_FILE])
@@ -120,21 +127,22 @@ def read(path: Path) -> Bundle:
 
 
 def _content(path: Path) -> dict[str, bytes]:
-    """The files of a bundle by name."""
+    """The three files of a bundle by name, as far as they are there."""
     try:
         if path.is_dir():
-            files = [file for file in path.iterdir() if file.is_file()]
+            files = [path / name for name in FILES if (path / name).is_file()]
             for file in files:
                 _check_size(path, file.name, file.stat().st_size)
             return {file.name: file.read_bytes() for file in files}
         with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            for entry in entries:
-                _check_size(path, entry.filename, entry.file_size)
-            return {Path(entry.filename).name: archive.read(entry) for entry in entries}
+            entries = {Path(entry.filename).name: entry for entry in archive.infolist()}
+            entries = {name: entry for name, entry in entries.items() if name in FILES}
+            for name, entry in entries.items():
+                _check_size(path, name, entry.file_size)
+            return {name: archive.read(entry) for name, entry in entries.items()}
     except FileNotFoundError:
         raise BundleError(f"there is no bundle at {path}. Give the directory that shelf-convert wrote.") from None
-    except (OSError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise BundleError(f"bundle {path} cannot be read ({error}). Copy it again, or convert anew.") from error
 
 
@@ -157,9 +165,12 @@ def _manifest(path: Path, content: bytes) -> Manifest:
 
 def _golden(path: Path, content: bytes, manifest: Manifest) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for entry in archive.infolist():
+                _check_size(path, f"{entry.filename} in {GOLDEN_FILE}", entry.file_size)
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             inputs, outputs = arrays["inputs"], arrays["outputs"]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (*_UNREADABLE, KeyError) as error:
         raise BundleError(f"bundle {path}: {GOLDEN_FILE} cannot be read ({error}). Convert anew.") from error
     size, classes = manifest.input.size_px, len(manifest.labels)
     if inputs.dtype != np.uint8 or inputs.ndim != 4 or inputs.shape[1:] != (size, size, 3) or len(inputs) == 0:

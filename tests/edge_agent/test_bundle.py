@@ -64,6 +64,61 @@ def test_a_missing_file_is_named(copy, name):
         bundle.read(copy)
 
 
+def zipped(path, spoil):
+    """The demo's bundle as a zip, of which some bytes are changed."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("manifest.json", "model.tflite", "golden.npz"):
+            archive.write(BUNDLE / name, name)
+    content = bytearray(path.read_bytes())
+    spoil(content, content.find(b"PK\x03\x04"), content.find(b"PK\x01\x02"))
+    path.write_bytes(content)
+    return path
+
+
+def encrypt(content, local, central):
+    """Say that the first entry is encrypted."""
+    content[local + 6] |= 1
+    content[central + 8] |= 1
+
+
+def invent_method(content, local, central):
+    """Say that the first entry is packed in a way that nobody knows."""
+    content[local + 8] = content[central + 10] = 97
+
+
+def flip(content, local, central):  # noqa: ARG001 — as the others
+    """Damage the packed data of the first entry at its beginning, so that it cannot be unpacked."""
+    content[local + 30 + len("manifest.json")] ^= 0xFF
+
+
+@pytest.mark.parametrize("spoil", [encrypt, invent_method, flip])
+def test_a_zip_that_cannot_be_unpacked_is_refused(tmp_path, spoil):
+    """Damaged, encrypted or strangely packed: each is one message, whatever zipfile raises."""
+    with pytest.raises(BundleError, match="cannot be read"):
+        bundle.read(zipped(tmp_path / "b.zip", spoil))
+
+
+def test_a_path_that_can_be_none_is_refused(tmp_path):
+    """A NUL in the path is a mistake in the configuration, not a crash."""
+    with pytest.raises(BundleError, match="cannot be read"):
+        bundle.read(tmp_path / "a\0b")
+
+
+def test_files_beside_the_three_are_not_read(copy):
+    """However large, what else lies in the folder is left alone."""
+    with (copy / "film.mp4").open("wb") as film:
+        film.truncate(bundle.FILE_BYTES_MAX + 1)
+    assert bundle.read(copy).manifest == bundle.read(BUNDLE).manifest
+
+
+def test_a_file_that_is_too_large_is_refused_unread(copy):
+    """A model that no device could use is refused by its size."""
+    with (copy / "model.tflite").open("wb") as model:
+        model.truncate(bundle.FILE_BYTES_MAX + 1)
+    with pytest.raises(BundleError, match=r"model\.tflite has \d+ bytes, more than"):
+        bundle.read(copy)
+
+
 def test_no_bundle_at_all(tmp_path):
     """A path with nothing there is told apart from a broken bundle."""
     with pytest.raises(BundleError, match="there is no bundle at"):
