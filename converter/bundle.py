@@ -28,6 +28,7 @@ from converter.verify import Verification
 from edge_agent.bundle import GOLDEN_FILE, MANIFEST_FILE, MODEL_FILE, Bundle, Manifest, Metrics, read, sha256
 from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import InputError
+from trainer.place import can_write
 
 GOLDEN_COUNT = 15
 """8 + 4 + 2 + 1: the agent runs them in one chunk of each size, and all must answer as one by one."""
@@ -134,8 +135,10 @@ def check_target(out: Path) -> None:
     """Make sure, before the slow work, that a bundle can be put at `out`.
 
     Raises:
-        InputError: Something stands there that is no bundle.
+        InputError: Something stands there that is no bundle, or nothing can be written there.
     """
+    if not can_write(out):
+        raise InputError(f"{out}: cannot be written. Give --out a folder that you may write.")
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     ours = {MODEL_FILE, MANIFEST_FILE, GOLDEN_FILE}

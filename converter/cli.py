@@ -1,19 +1,13 @@
 """`shelf-convert`: a trained `.keras` file → a verified bundle for the agent."""
 
 import os
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from edge_agent.shelf import ShelfwatchError
-
-UNEXPECTED = 70
-"""Exit status of a fault of ours (EX_SOFTWARE in sysexits.h)."""
+from edge_agent.exits import reported
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -57,7 +51,7 @@ def convert(
     66 a file is missing; 78 the agent does not accept the bundle.
     """
     console, errors = Console(), Console(stderr=True)
-    with _reported(errors):
+    with reported("shelf-convert"):
         from converter.convert import Job  # noqa: PLC0415  (--help must not wait for OpenCV)
         from converter.convert import convert as run  # noqa: PLC0415
         from converter.report import Bars, table  # noqa: PLC0415
@@ -75,24 +69,6 @@ def convert(
         outcome = run(job, track=Bars(errors), warn=lambda message: _say(errors, f"warning: {message}"))
         console.print(table(outcome))
         console.print(f"{out} is ready for shelf-agent.", markup=False, highlight=False)
-
-
-@contextmanager
-def _reported(errors: Console) -> Iterator[None]:
-    """Every failure ends as a message and an exit status."""
-    try:
-        yield
-    except ShelfwatchError as error:
-        _say(errors, f"shelf-convert: {error}")
-        raise typer.Exit(error.exit_status) from None
-    except Exception as error:  # noqa: BLE001  (the one place that answers for everything)
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        _say(
-            errors,
-            f"shelf-convert: unexpected {type(error).__name__}: {error} ({where.filename}:{where.lineno})."
-            " This is a fault of shelf-convert: please report it with this line.",
-        )
-        raise typer.Exit(UNEXPECTED) from None
 
 
 def _say(console: Console, message: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from converter.convert import Outcome
 from converter.photographs import Item
@@ -34,7 +35,7 @@ def table(outcome: Outcome) -> Table:
     figures.add_row("agreement", "", f"{metrics.agreement:.1%}")
     worst = min(metrics.int8_recall, key=lambda name: metrics.int8_recall[name])
     figures.add_row(
-        f"recall of the worst class, {worst}",
+        Text(f"recall of the worst class, {worst}"),
         f"{metrics.float_recall[worst]:.1%}",
         f"{metrics.int8_recall[worst]:.1%}",
     )

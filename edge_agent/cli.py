@@ -2,21 +2,23 @@
 
 import contextlib
 import logging
-import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edge_agent.config import CameraSection, Settings, load
-from edge_agent.shelf import BrokerError, ConfigError, InputError, ShelfwatchError, nearest
+from edge_agent.exits import reported
+from edge_agent.shelf import BrokerError, ConfigError, InputError, nearest
+
+if TYPE_CHECKING:  # it loads OpenCV, and nobody should wait for that to read the help
+    from edge_agent.config import CameraSection, Settings
 
 app = typer.Typer(
     help="Counts what stands on a shelf, from a camera, and publishes it over MQTT.",
@@ -25,7 +27,6 @@ app = typer.Typer(
     add_completion=False,
 )
 out, err = Console(), Console(stderr=True)
-EX_SOFTWARE = 70
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The configuration file.", envvar="SHELFWATCH_CONFIG")
@@ -36,20 +37,8 @@ CameraOption = Annotated[str | None, typer.Option("--camera", help="Which camera
 def main() -> None:
     """Run a command; errors of ours become one message and their exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    try:
+    with reported("shelf-agent"):
         app()
-    except ShelfwatchError as error:
-        err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(error.exit_status)
-    except Exception as error:  # the last resort: a bug of ours
-        if os.environ.get("SHELFWATCH_TRACEBACK"):
-            raise
-        err.print(
-            f"shelf-agent failed unexpectedly ({type(error).__name__}: {error})."
-            " Set SHELFWATCH_TRACEBACK=1 and run it again to see where, and report it.",
-            markup=False,
-        )
-        sys.exit(EX_SOFTWARE)
 
 
 @app.command()
@@ -157,7 +146,7 @@ def snapshot(
         picture.write_bytes(png.tobytes() if encoded else b"")
     except OSError as error:
         raise InputError(f"the picture cannot be written to {picture} ({error}). Give a path of yours.") from error
-    out.print(f"{picture}: {frame.image.shape[1]} × {frame.image.shape[0]}", highlight=False)
+    out.print(f"{picture}: {frame.image.shape[1]} × {frame.image.shape[0]}", highlight=False, markup=False)
 
 
 @app.command()
@@ -173,8 +162,10 @@ def collect(
     """Store the crop of every slot for labelling: sorted by the model's guess where there is a model."""
     from edge_agent.agent import load_model  # noqa: PLC0415
     from edge_agent.capture import open_source  # noqa: PLC0415
-    from edge_agent.collect import first_frame, store_crops  # noqa: PLC0415
+    from edge_agent.collect import check_label, first_frame, store_crops  # noqa: PLC0415
 
+    if label is not None:
+        check_label(label)
     settings = load(config)
     chosen = _camera(settings, camera)
     classifier = load_model(settings).classifier if label is None and settings.model.bundle.exists() else None
@@ -194,7 +185,7 @@ def collect(
                 time.sleep(max(0.0, every_s - (time.monotonic() - began_s)) if taken < pictures else 0)
     finally:
         source.close()
-    out.print(f"{written} crops from {taken} pictures in {folder}", highlight=False)
+    out.print(f"{written} crops from {taken} pictures in {folder}", highlight=False, markup=False)
 
 
 @app.command()
@@ -211,7 +202,14 @@ def demo(
     show(seconds=seconds, seed=seed, port=port, console=out)
 
 
-def _camera(settings: Settings, wanted: str | None) -> CameraSection:
+def load(path: Path, *, labels: Sequence[str] | None = None) -> "Settings":
+    """Read the configuration; see `edge_agent.config.load`."""
+    from edge_agent.config import load as load_late  # noqa: PLC0415
+
+    return load_late(path, labels=labels)
+
+
+def _camera(settings: "Settings", wanted: str | None) -> "CameraSection":
     """The camera that a command is about."""
     by_id = {camera.id: camera for camera in settings.cameras}
     if wanted is None and len(by_id) == 1:

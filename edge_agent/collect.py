@@ -34,6 +34,19 @@ def first_frame(source: FrameSource, camera: str, *, timeout_s: float = FIRST_FR
     )
 
 
+def check_label(label: str) -> None:
+    """Make sure that a label can be the name of a folder of crops, as `shelf-train` reads it.
+
+    Raises:
+        InputError: It would lie elsewhere, or be hidden.
+    """
+    if not label or label.startswith(".") or any(sign in label for sign in "/\\\0"):
+        raise InputError(
+            f'label "{label}" cannot be the name of a folder: it is empty, begins with a dot, or holds / or \\.'
+            " Name it otherwise."
+        )
+
+
 def store_crops(
     frame: Frame,
     shelves: tuple[Shelf, ...],
@@ -51,7 +64,7 @@ def store_crops(
         How many were written.
 
     Raises:
-        InputError: The folder cannot be written.
+        InputError: The folder cannot be written, or a label cannot be its name.
     """
     taken = f"{frame.captured_at:%Y%m%dT%H%M%S}-{frame.captured_at.microsecond // 1000:03d}"
     written = 0
@@ -62,7 +75,9 @@ def store_crops(
             if name is None and classifier is not None:
                 scores = classifier.classify(whole(picture, size_px=classifier.size_px)[None])
                 name = classifier.labels[int(scores[0].argmax())]
-            folder = out / (name or "unlabelled")
+            name = "unlabelled" if name is None else name
+            check_label(name)
+            folder = out / name
             encoded, png = cv2.imencode(".png", picture)
             try:
                 folder.mkdir(parents=True, exist_ok=True)

@@ -11,19 +11,20 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from edge_agent.shelf import ConfigError, ShelfwatchError
+from edge_agent.exits import reported
+from edge_agent.shelf import ConfigError, InputError, ShelfwatchError
 from trainer import data
 from trainer.evaluate import Evaluation, as_json, judge
 from trainer.feed import look_at
+from trainer.place import can_write
 from trainer.recipe import Recipe, lengthened, settle
 from trainer.report import Terminal, draw_confusion
 
 app = typer.Typer(
     help="Train a small network on photographs of products.", no_args_is_help=True, pretty_exceptions_enable=False
 )
-UNEXPECTED = 70
-"""Exit status of a fault of ours (EX_SOFTWARE in sysexits.h)."""
 CLASSES_SHOWN = 40
 """Rows of the table of an evaluation; the JSON has all."""
 
@@ -80,11 +81,10 @@ def fit_command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 def _check_place(out: Path) -> None:
     """Find out before an hour of training whether its outcome can be written."""
-    above = next(folder for folder in out.absolute().parents if folder.exists())
     problems = []
     if out.suffix != ".keras":
         problems.append(f'--out is "{out}"; its name must end in .keras')
-    if not above.is_dir() or not os.access(above, os.W_OK) or out.is_dir():
+    if not can_write(out) or out.is_dir():
         problems.append(f'--out is "{out}"; a file of this name cannot be written, choose another')
     if problems:
         raise ConfigError("the training cannot start:", problems)
@@ -135,6 +135,8 @@ def evaluate_command(
     seed: Annotated[int | None, Option(help="Of the split; by default the seed of the training.")] = None,
 ) -> None:
     """Judge a network: accuracy, precision, recall and F1 of every class, top-5 accuracy, confusion matrix."""
+    if out is not None and not can_write(out / "evaluation.json"):
+        raise InputError(f"--out is {out}, which is no folder that can be written. Give another.")
     with _quiet_start():
         from trainer import models  # noqa: PLC0415 - TensorFlow takes seconds to load
 
@@ -157,7 +159,8 @@ def evaluate_command(
         report = {"model": model.name, "unreadable": len(looks.problems), **as_json(evaluation)}
         (out / "evaluation.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         draw_confusion(evaluation.confusion, labels, out / "confusion.png")
-        console.print(f"wrote {out / 'evaluation.json'}, {out / 'confusion.png'}", soft_wrap=True, highlight=False)
+        wrote = f"wrote {out / 'evaluation.json'}, {out / 'confusion.png'}"
+        console.print(wrote, soft_wrap=True, highlight=False, markup=False)
 
 
 def _trained_sha256(card: dict[str, Any]) -> str:
@@ -171,7 +174,7 @@ def _show(evaluation: Evaluation, console: Console) -> None:
         column.justify = "right"
     occurring = sorted((c for c in evaluation.classes if c.support or c.predicted), key=lambda c: (c.f1, c.label))
     for c in occurring[:CLASSES_SHOWN]:
-        table.add_row(c.label, f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}", str(c.support))
+        table.add_row(Text(c.label), f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}", str(c.support))
     if more := len(occurring) - CLASSES_SHOWN:
         table.caption = f"and {more} more with a higher F1" if more > 0 else None
     console.print(table)
@@ -208,16 +211,8 @@ def _quiet_start() -> Iterator[None]:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run `shelf-train`; errors become a message and an exit status."""
-    try:
+    with reported("shelf-train"):
         return app(arguments, prog_name="shelf-train")
-    except ShelfwatchError as error:
-        sys.stderr.write(f"shelf-train: {error}\n")
-        sys.exit(error.exit_status)
-    except Exception as error:  # the one place where anything unforeseen becomes a message
-        if os.environ.get("SHELFWATCH_DEBUG"):
-            raise
-        sys.stderr.write(f"shelf-train: unexpected {type(error).__name__}: {error}. SHELFWATCH_DEBUG=1 shows where.\n")
-        sys.exit(UNEXPECTED)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,12 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f'{path}: cannot be read as a list ({error}). Expected "path, label" lines.') from error
     reader = csv.reader(text.splitlines(), skipinitialspace=True)
-    rows = [(reader.line_num, [field.strip() for field in row]) for row in reader]
+    try:
+        rows = [(reader.line_num, [field.strip() for field in row]) for row in reader]
+    except csv.Error as error:
+        raise DataError(
+            f'{path}, line {reader.line_num}: this is no line of a list ({error}). Expected "path, label".'
+        ) from error
     return [(line, row) for line, row in rows if any(row) and not row[0].startswith("#")]
 
 

@@ -5,12 +5,14 @@ import signal
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -49,10 +51,8 @@ def show(*, seconds: float | None, seed: int, port: int, console: Console) -> No
             screen = Screen(broker.port, agent.outlet.topics.root, path)
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: agent.stop.set())
-            if seconds is not None:
-                threading.Timer(seconds, agent.stop.set).start()
             console.print(screen.banner())
-            with Live(console=console, auto_refresh=False, transient=False) as live:
+            with _stopped_after(seconds, agent), Live(console=console, auto_refresh=False, transient=False) as live:
 
                 def refresh(watch: Watch, outcome: Outcome) -> None:
                     screen.take(watch.shelves, outcome)
@@ -67,6 +67,20 @@ def show(*, seconds: float | None, seed: int, port: int, console: Console) -> No
             f" {sent.acknowledged} messages acknowledged",
             highlight=False,
         )
+
+
+@contextmanager
+def _stopped_after(seconds: float | None, agent: Agent) -> Iterator[None]:
+    """Stop an agent after so many seconds, if it is still at work then."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, agent.stop.set)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Screen:
@@ -86,7 +100,7 @@ class Screen:
             f"watch it  [bold]mosquitto_sub -h 127.0.0.1 -p {self._port} -t '{self._root}/#' -v[/]\n"
             f"states    [bold]mosquitto_sub -h 127.0.0.1 -p {self._port} -t '{self._root}/shelf/+/state'"
             " --retained-only -W 1[/]\n"
-            f"config    {self._config}\n"
+            f"config    {escape(str(self._config))}\n"
         )
 
     def take(self, shelves: Sequence[Shelf], outcome: Outcome) -> None:
@@ -119,7 +133,7 @@ class Screen:
             number = "?" if item.count is None else str(item.count)
             table.add_row(
                 shelf.id if place == 0 else "",
-                item.sku,
+                Text(item.sku),
                 f"{number} / {item.expected}" if item.expected else f"{number} here by mistake",
                 Text(item.status, style=_STYLES[item.status]),
                 now if place == 0 else "",

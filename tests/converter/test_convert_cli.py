@@ -62,6 +62,13 @@ def test_a_folder_of_something_else_is_never_replaced(workshop: Any, shelf_conve
     assert (tmp_path / "holiday.jpg").read_bytes() == b"x"
 
 
+def test_a_place_that_cannot_be_written_is_told_before_the_work(shelf_convert: Run, tmp_path: Path) -> None:
+    """A file where a folder above the bundle should be is an error before the model is even looked for."""
+    (tmp_path / "file").touch()
+    result = shelf_convert(tmp_path / "gone.keras", "--calibrate", tmp_path, "--out", tmp_path / "file" / "bundle")
+    assert (result.exit_code, "cannot be written" in result.output) == (66, True), result.output
+
+
 def test_bad_inputs_end_with_a_message(workshop: Any, shelf_convert: Run, tmp_path: Path) -> None:
     """A model or photographs that are not there, are no model, too few or badly named: a status and a sentence each."""
     (tmp_path / "text.keras").write_text("not a network")

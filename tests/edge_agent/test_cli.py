@@ -8,10 +8,12 @@ import sys
 
 import cv2
 import pytest
+from typer.testing import CliRunner
 
 from edge_agent import capture, cli
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import write_config
+from edge_agent.shelf import InputError
 from tests.conftest import free_port, wait_for
 
 
@@ -211,6 +213,35 @@ def test_collect_sorts_crops_for_labelling(config, tmp_path):
     assert len(list((tmp_path / "a").rglob("*.png"))) == 24
     agent("collect", tmp_path / "b", "-c", config(), "--label", "empty", "--pictures", 1)
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["empty"]
+
+
+@pytest.mark.parametrize("label", ["../outside", "cola/33", "..", ""])
+def test_collect_refuses_a_label_that_is_no_name_of_a_folder(config, tmp_path, label):
+    """Crops never lie outside the folder, nor under another label than was asked for."""
+    done = CliRunner().invoke(cli.app, ["collect", str(tmp_path / "a"), "-c", str(config()), "--label", label])
+    assert isinstance(done.exception, InputError)
+    assert "cannot be the name of a folder" in str(done.exception)
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def test_paths_are_shown_as_they_are(config, tmp_path):
+    """Square brackets in a path are no markup."""
+    picture = tmp_path / "shelf[/b].png"
+    picture.parent.mkdir()
+    done = agent("snapshot", "-c", config(), "--out", picture, env={**os.environ, "COLUMNS": "300"})
+    assert done.returncode == 0, done.stderr
+    assert "shelf[/b].png" in done.stdout
+
+
+def test_a_demo_that_is_interrupted_ends_at_once():
+    """Ctrl-C long before its time is up leaves no timer that keeps the process alive."""
+    command = [sys.executable, "-m", "edge_agent.cli", "demo", "--seconds", "600", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("MQTT")
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "messages acknowledged" in said
 
 
 def test_the_demo_ends_by_itself_with_a_summary():

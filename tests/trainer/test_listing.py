@@ -37,6 +37,12 @@ def test_a_class_folder_without_photographs_is_an_error_that_names_it(tmp_path):
         list_folder(tmp_path)
 
 
+def test_a_line_that_is_too_long_is_an_error_with_its_place(tmp_path):
+    """What the csv module refuses is told like any other mistake in a list."""
+    with pytest.raises(DataError, match=r"long\.txt, line 2: this is no line of a list"):
+        list_lines(_write(tmp_path / "long.txt", "1.jpg, cola\n" + "x" * 140_000))
+
+
 def test_a_missing_folder_is_an_input_error(tmp_path):
     """A wrong path is told apart from wrong photographs."""
     with pytest.raises(InputError, match="nowhere"):

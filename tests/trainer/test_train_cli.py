@@ -8,8 +8,10 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console
 
-from trainer.cli import main
+from trainer.cli import _show, main
+from trainer.evaluate import judge
 
 # Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -94,6 +96,24 @@ def test_a_model_that_is_not_there_is_an_input_error(draw_classes, tmp_path, cap
     """Judging needs the model and its card."""
     assert _run("evaluate", tmp_path / "gone.keras", draw_classes(["cola", "oat"], 2)) == 66
     assert "gone.keras" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["report", "report/below"])
+def test_an_evaluation_that_cannot_be_written_is_told_before_the_work(draw_classes, tmp_path, capfd, place):
+    """A file where the folder should be is an error at once, before the model is even looked for."""
+    (tmp_path / "report").write_text("mine")
+    out = tmp_path / place
+    assert _run("evaluate", tmp_path / "gone.keras", draw_classes(["cola", "oat"], 2), "--out", out) == 66
+    assert "no folder that can be written" in capfd.readouterr().err
+    assert (tmp_path / "report").read_text() == "mine"
+
+
+def test_labels_are_shown_as_they_are(capsys):
+    """Square brackets in a label are part of it, not markup."""
+    labels = ["cola[/b]", "milk [1l]"]
+    _show(judge(np.eye(2, dtype=np.float32), np.array([0, 1]), labels=labels), Console(width=120))
+    shown = capsys.readouterr().out
+    assert all(label in shown for label in labels)
 
 
 def test_the_terminal_shows_nothing_but_our_own_lines(draw_classes, tmp_path):
