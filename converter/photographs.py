@@ -14,7 +14,7 @@ from trainer.data import load as load_splits
 CALIBRATION_LEAST = 20
 """Fewer photographs than this don't show the ranges of a network: with 1 the loss was up to 19 points."""
 CALIBRATION_ENOUGH = 100
-"""From here on the loss stayed below a point (docs/experiments.md)."""
+"""From here on the loss stayed below a point, for the networks and photographs that were tried."""
 
 Item = TypeVar("Item")
 

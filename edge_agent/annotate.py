@@ -40,10 +40,8 @@ def draw_outcome(image: Pixels, shelves: Sequence[Shelf], outcome: Outcome) -> P
     """A copy of a frame (height, width, 3) uint8 BGR with what was read in each slot and a panel of counts."""
     canvas = image.copy()
     counts = {count.shelf: count for count in outcome.counts}
-    first = 0
     for shelf in shelves:
-        looks = outcome.observations[first : first + len(shelf.slots)]
-        first += len(shelf.slots)
+        looks = outcome.looks_at(shelf, shelves)
         held = counts[shelf.id].reading if shelf.id in counts else (None,) * len(shelf.slots)
         for slot, look, label in zip(shelf.slots, looks, held, strict=True):
             kind, words = _appearance(slot, look, label)

@@ -1,13 +1,11 @@
 """Counts and alerts → topics and payloads: the contract with the outside, as docs/mqtt.md describes it. Pure values."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from edge_agent.shelf import Alert, CameraReason, Count, Frame, StockStatus
 
-ID_PATTERN = re.compile(r"^[a-z0-9_-]+$")
 STATE_SCHEMA, EVENT_SCHEMA, CAMERA_SCHEMA = "shelfwatch.state/1", "shelfwatch.event/1", "shelfwatch.camera/1"
 INFO_SCHEMA, HEALTH_SCHEMA = "shelfwatch.info/1", "shelfwatch.health/1"
 

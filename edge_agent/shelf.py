@@ -11,7 +11,8 @@ aware UTC; durations are differences of `clock_s`, which never jumps.
     ├── InputError            66  a file that is not there or cannot be read
     ├── CameraError           69  a camera that gives no picture; carries a typed reason
     ├── BrokerError           69  a broker that cannot be reached
-    └── SpoolError            74  the outbox on the device's disk cannot be read or written
+    ├── SpoolError            74  the outbox on the device's disk cannot be read or written
+    └── Refused               2   int8 loses more accuracy than it may (`converter.verify`)
 """
 
 from collections.abc import Iterable
