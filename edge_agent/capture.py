@@ -249,7 +249,8 @@ class LiveSource:
                     self._stopping.wait(0.05)
         except cv2.error as error:
             self.problem = CameraError(
-                f"camera {redacted(self._source)} sends what cannot be decoded ({error.err or error}); opening it again",
+                f"camera {redacted(self._source)} sends what cannot be decoded ({error.err or error});"
+                " opening it again",
                 reason="decode",
             )
             return seq
