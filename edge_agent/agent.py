@@ -20,8 +20,9 @@ from edge_agent.config import Settings
 from edge_agent.delivery import Delivery
 from edge_agent.health import Health, Stopwatch, notify_systemd
 from edge_agent.inference import TfliteClassifier
+from edge_agent.loop import Feed, OnStep, run
 from edge_agent.messages import INFO_SCHEMA, ModelInfo, Topics
-from edge_agent.pipeline import CameraPlan, Feed, OnStep, Watch, run
+from edge_agent.pipeline import CameraPlan, Watch
 from edge_agent.publish import MqttPublisher
 from edge_agent.shelf import ConfigError
 from edge_agent.spool import Spool

@@ -71,7 +71,7 @@ def _write(canvas: Pixels, slot: Slot, words: str, colour: Colour) -> None:
     """Words on a plate at the foot of a slot, as large as its width allows."""
     corners = np.asarray(slot.quad) * np.asarray(canvas.shape[1::-1])
     left, bottom = corners[3]
-    width_px = max(20.0, float(corners[2][0] - left))
+    width_px = max(20.0, float(corners[2][0] - left) - 6)
     scale = min(0.5 * canvas.shape[1] / 960, width_px / max(1, cv2.getTextSize(words, _FONT, 1, 1)[0][0]))
     (text_w, text_h), below = cv2.getTextSize(words, _FONT, scale, 1)
     x, y = round(left), round(bottom) - below - 1

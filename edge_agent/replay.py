@@ -12,7 +12,8 @@ import numpy as np
 
 from edge_agent.annotate import Pixels, draw_outcome
 from edge_agent.inference import Classifier
-from edge_agent.pipeline import Outcome, Sink, Watch
+from edge_agent.loop import Sink
+from edge_agent.pipeline import Outcome, Watch
 from edge_agent.shelf import Frame, InputError
 
 

@@ -11,7 +11,7 @@ from tests.conftest import REPO
 
 SHARED = {"shelf", "bundle", "regions", "inference", "exits"}
 """What the converter and the trainer may import of the agent."""
-CORE = ("shelf", "regions", "counting", "alerts", "messages", "annotate")
+CORE = ("shelf", "regions", "counting", "alerts", "pipeline", "messages", "annotate")
 """Modules that take values and return values."""
 OUTSIDE = {"time", "os", "socket", "sqlite3", "logging", "threading", "random", "paho", "subprocess"}
 

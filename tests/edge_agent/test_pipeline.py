@@ -1,18 +1,15 @@
 """A frame's journey with a scripted classifier: what is read, what is held, and what is not read twice."""
 
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from edge_agent import pipeline
 from edge_agent.counting import Rules
-from edge_agent.health import Health
 from edge_agent.inference import ScriptedClassifier
 from edge_agent.pipeline import CameraPlan, Watch
-from edge_agent.shelf import CameraError, Frame
+from edge_agent.shelf import Frame
 from tests.edge_agent.conftest import COLOURS, by_colour, paint
 
 
@@ -124,40 +121,3 @@ def test_a_camera_that_is_dead_from_the_start_leaves_its_shelves_unknown(shelf):
     lost = watch.miss(at=datetime.now(UTC), clock_s=106.0)
     assert lost.counts[0].counts == {"cola": None, "milk": None}
     assert lost.changed == {"a1"}
-
-
-class DeadCamera:
-    """A source that gives nothing, and finds out later why."""
-
-    def __init__(self):
-        self.problem, self.asked = None, 0
-
-    def read(self, timeout_s):
-        """Nothing; from the fourth time on it is known why."""
-        self.asked += 1
-        if self.asked > 3:
-            self.problem = CameraError("not plugged in", reason="not_found")
-        threading.Event().wait(timeout_s)
-
-    def close(self):
-        """Nothing is held."""
-
-
-def test_the_reason_of_an_outage_is_corrected_when_it_is_known(shelf, classifier, monkeypatch):
-    """A camera that went silent is first said to time out; when its device turns out to be gone, that is said."""
-    monkeypatch.setattr(pipeline, "BLIND_S", 0.0)
-    stop, said = threading.Event(), []
-
-    class Sink:
-        def deliver(self, shelves, outcome):
-            pass
-
-        def camera(self, _camera, problem):
-            said.append(problem.reason)
-            if problem.reason == "not_found":
-                stop.set()
-
-    plan = CameraPlan("cam1", (shelf,), Rules(), 1.0)
-    feed = pipeline.Feed(Watch(plan), DeadCamera(), period_s=0.01)
-    pipeline.run([feed], classifier, Sink(), Health(print), stop=stop)
-    assert said == ["timeout", "not_found"]
