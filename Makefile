@@ -10,15 +10,18 @@ GROCERY ?= build/grocery
 VENV_DEMO := .venv-demo
 VENV := .venv
 
-.PHONY: demo test lint unit system bundle grocery bench lock docs clean help
+.PHONY: demo test tools lint unit system bundle grocery bench lock docs clean help
 
 help:
-	@sed -n '2,4s/^# *//p' Makefile; echo "also: make lint | unit | system | bundle | grocery | bench | docs | lock | clean"
+	@sed -n '2,4s/^# *//p' Makefile; echo "also: make tools | lint | unit | system | bundle | grocery | bench | docs | lock | clean"
 
 demo: $(VENV_DEMO)/ready
 	$(VENV_DEMO)/bin/shelf-agent demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: lint unit system
+
+# shelf-train, shelf-convert and shelf-agent in .venv/bin, without running a test.
+tools: $(VENV)/ready
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .

@@ -77,7 +77,12 @@ def _password(path: Path) -> str:
         return path.read_text(encoding="utf-8").rstrip("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"broker: password_file {path} cannot be read ({error}). Write the password there, readable for the agent."
+            f"broker: password_file {path} cannot be read ({error})."
+            + (
+                " systemd sets this variable for the service: use sudo shelf-agent, or name a file."
+                if "$" in str(path)
+                else " Write the password there, readable for the agent."
+            )
         ) from error
 
 

@@ -142,6 +142,10 @@ def _content(path: Path) -> dict[str, bytes]:
             return {name: archive.read(entry) for name, entry in entries.items()}
     except FileNotFoundError:
         raise BundleError(f"there is no bundle at {path}. Give the directory that shelf-convert wrote.") from None
+    except PermissionError:
+        raise BundleError(
+            f"bundle {path} may not be read by this user. Give it read permission (chmod -R a+rX)."
+        ) from None
     except _UNREADABLE as error:
         raise BundleError(f"bundle {path} cannot be read ({error}). Copy it again, or convert anew.") from error
 

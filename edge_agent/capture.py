@@ -138,8 +138,11 @@ def replay(camera: str, path: Path, *, started_at: datetime | None = None) -> It
 
 
 def _open_clip(path: Path) -> cv2.VideoCapture:
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"there is no clip at {path}. Give the path of a video file.")
+    if not path.is_file() or not os.access(path, os.R_OK):
+        what = "may not be read by this user" if path.is_file() else "is no file"
+        raise InputError(f"{path} {what}. Give the path of a video file that can be read.")
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise InputError(f"{path} is not a video that can be decoded. Give a video file such as MP4 or MKV.")

@@ -12,7 +12,7 @@ from edge_agent.broker import probe
 from edge_agent.capture import clip_info, is_device, is_stream, open_source, redacted
 from edge_agent.collect import first_frame
 from edge_agent.config import CameraSection, Settings
-from edge_agent.shelf import BundleError, ShelfwatchError, SpoolError
+from edge_agent.shelf import EMPTY, OCCLUDED, BundleError, ShelfwatchError, SpoolError
 from edge_agent.spool import Spool, SpoolInUseError
 
 
@@ -81,7 +81,10 @@ def _look(what: str, at: Callable[[], str]) -> Finding:
 
 def _model(settings: Settings) -> str:
     model = load_model(settings)
-    return f"{model.info.id} knows {len(model.classifier.labels)} labels and runs in {model.classifier.runtime}"
+    labels = model.classifier.labels
+    lacks = {EMPTY: "sees no gap", OCCLUDED: "takes an arm for a product"}
+    hints = "".join(f'; without a label "{name}" it {what}' for name, what in lacks.items() if name not in labels)
+    return f"{model.info.id} knows {len(labels)} labels and runs in {model.classifier.runtime}{hints}"
 
 
 def _outbox(settings: Settings) -> str:

@@ -5,7 +5,8 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -29,7 +30,7 @@ app = typer.Typer(
 out, err = Console(), Console(stderr=True)
 
 ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", help="The configuration file.", envvar="SHELFWATCH_CONFIG")
+    Path, typer.Option("--config", "-c", help="The configuration file.", envvar="SHELFWATCH_CONFIG", readable=False)
 ]
 CameraOption = Annotated[str | None, typer.Option("--camera", help="Which camera; needed where there are several.")]
 
@@ -76,7 +77,7 @@ def check(
 
 @app.command()
 def replay(
-    clip: Annotated[Path, typer.Argument(help="A video file.")],
+    clip: Annotated[Path, typer.Argument(help="A video file.", readable=False)],
     config: ConfigOption = Path("agent.toml"),
     camera: CameraOption = None,
     *,
@@ -93,6 +94,8 @@ def replay(
     from edge_agent.check import labels_of  # noqa: PLC0415
     from edge_agent.replay import replay_frames, video  # noqa: PLC0415
 
+    for output in (lines, annotate):
+        _keep(output, (clip, config))
     info = clip_info(clip)
     settings = load(config, labels=labels_of(config))
     model, chosen = load_model(settings), _camera(settings, camera)
@@ -114,9 +117,10 @@ def replay(
         if outlet.mqtt.fatal is not None:
             raise outlet.mqtt.fatal
         if outlet.waiting or not outlet.mqtt.tally.acknowledged:
+            left = f"{outlet.waiting} events wait in {settings.outbox.path} for the next run"
             raise BrokerError(
-                f"the broker {settings.broker.host}:{settings.broker.port} did not take everything: {outlet.waiting}"
-                f" events wait in {settings.outbox.path} for the next run. Check the broker, then run again."
+                f"the broker {settings.broker.host}:{settings.broker.port} did not take"
+                f" {f'everything: {left}' if outlet.waiting else 'the states'}. Check the broker, then run again."
             )
 
 
@@ -134,6 +138,8 @@ def snapshot(
     from edge_agent.capture import open_source  # noqa: PLC0415
     from edge_agent.collect import first_frame  # noqa: PLC0415
 
+    if picture.suffix.lower() != ".png":
+        raise InputError(f"{picture} is not the name of a PNG. Give a path that ends in .png.")
     settings = load(config)
     chosen = _camera(settings, camera)
     source = open_source(chosen.id, chosen.source)
@@ -170,9 +176,10 @@ def collect(
     chosen = _camera(settings, camera)
     classifier = load_model(settings).classifier if label is None and settings.model.bundle.exists() else None
     source = open_source(chosen.id, chosen.source)
-    written = taken = 0
+    written: Counter[str] = Counter()
+    taken = 0
     try:
-        with _progress() as bar:
+        with _progress() as bar, contextlib.suppress(KeyboardInterrupt):
             for _ in bar.track(range(pictures), description="collecting"):
                 began_s = time.monotonic()
                 try:
@@ -180,12 +187,16 @@ def collect(
                 except EOFError:
                     break
                 shelves = settings.shelves_of(chosen.id)
-                written += store_crops(frame, shelves, folder, label=label, classifier=classifier)
+                written.update(store_crops(frame, shelves, folder, label=label, classifier=classifier))
                 taken += 1
                 time.sleep(max(0.0, every_s - (time.monotonic() - began_s)) if taken < pictures else 0)
     finally:
         source.close()
-    out.print(f"{written} crops from {taken} pictures in {folder}", highlight=False, markup=False)
+    ended = f" of {pictures}: it ended early" if taken < pictures else ""
+    shares = ", ".join(f"{name} {count}" for name, count in written.most_common())
+    out.print(
+        f"{written.total()} crops from {taken} pictures{ended}, in {folder}: {shares}", highlight=False, markup=False
+    )
 
 
 @app.command()
@@ -200,6 +211,15 @@ def demo(
     from edge_agent.demo.show import show  # noqa: PLC0415
 
     show(seconds=seconds, seed=seed, port=port, console=out)
+
+
+def _keep(output: Path | None, inputs: Iterable[Path]) -> None:
+    """Refuse to write over what a command reads."""
+    if output is None or not output.exists():
+        return
+    for path in inputs:
+        if path.exists() and output.samefile(path):
+            raise InputError(f"{output} would be written over what is read from {path}. Give another path.")
 
 
 def load(path: Path, *, labels: Sequence[str] | None = None) -> "Settings":

@@ -1,6 +1,7 @@
 """Slot crops for labelling: photographs for the next model, taken where it will have to work."""
 
 import time
+from difflib import get_close_matches
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,7 @@ import cv2
 from edge_agent.capture import FrameSource
 from edge_agent.inference import Classifier
 from edge_agent.regions import rectified, whole
-from edge_agent.shelf import CameraError, Frame, InputError, Shelf
+from edge_agent.shelf import SPECIAL_LABELS, CameraError, Frame, InputError, Shelf
 
 FIRST_FRAME_S = 20.0
 """How long a camera may take to give its first picture: opening one takes up to 10 s."""
@@ -45,6 +46,11 @@ def check_label(label: str) -> None:
             f'label "{label}" cannot be the name of a folder: it is empty, begins with a dot, or holds / or \\.'
             " Name it otherwise."
         )
+    if label not in SPECIAL_LABELS and (close := get_close_matches(label.lower(), SPECIAL_LABELS, n=1, cutoff=0.8)):
+        raise InputError(
+            f'label "{label}" is nearly "{close[0]}", but would be a product of that name: gaps or arms would not be'
+            f" seen. Give {close[0]}, or a name that is less alike."
+        )
 
 
 def store_crops(
@@ -54,20 +60,20 @@ def store_crops(
     *,
     label: str | None,
     classifier: Classifier | None,
-) -> int:
+) -> list[str]:
     """Write every slot of a frame as a PNG of its own, straightened, at the camera's resolution.
 
     A crop goes into the folder of its class, so that `shelf-train fit` can read the whole as it is: `label` where a
     person says what stands there, else what the model takes it for, else `unlabelled`. Sort what is wrong by moving it.
 
     Returns:
-        How many were written.
+        The label of each that was written.
 
     Raises:
         InputError: The folder cannot be written, or a label cannot be its name.
     """
     taken = f"{frame.captured_at:%Y%m%dT%H%M%S}-{frame.captured_at.microsecond // 1000:03d}"
-    written = 0
+    written = []
     for shelf in shelves:
         for slot in shelf.slots:
             picture = rectified(frame.image, slot.quad)
@@ -78,11 +84,11 @@ def store_crops(
             name = "unlabelled" if name is None else name
             check_label(name)
             folder = out / name
-            encoded, png = cv2.imencode(".png", picture)
+            _, png = cv2.imencode(".png", picture)
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / f"{frame.camera}-{shelf.id}-{slot.id}-{taken}.png").write_bytes(png.tobytes())
             except OSError as error:
                 raise InputError(f"crops cannot be written to {folder} ({error}). Give a folder of yours.") from error
-            written += bool(encoded)
+            written.append(name)
     return written

@@ -133,7 +133,8 @@ class GridSection(_Section):
     rows: int = Field(1, ge=1, le=50, description="Rows of slots.")
     columns: int = Field(ge=1, le=200, description="Slots in a row.")
     products: str | list[str] | None = Field(
-        None, description="One product for all slots, or one for each, row by row from the left."
+        None,
+        description='One product for all slots, or one for each, row by row from the left; `""` leaves one without.',
     )
 
     @field_validator("corners")
@@ -221,6 +222,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"there is no configuration at {path}. Copy deploy/agent.example.toml there and adapt it."
         ) from None
+    except PermissionError:
+        raise ConfigError(
+            f"{path} may not be read by this user. On a device it is for the agent only: use sudo shelf-agent."
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} is not a configuration that can be read: {error}. Mend it there.") from error
 
@@ -253,7 +258,7 @@ def _grid_slots(grid: GridSection) -> list[Slot]:
     """Slots of a grid, named `r1c1`, `r1c2`, …, evenly spaced on the shelf, not in the picture."""
     quads = grid_quads(grid.corners, rows=grid.rows, columns=grid.columns)
     products: list[str | None] = (
-        list(grid.products) if isinstance(grid.products, list) else [grid.products] * len(quads)
+        [sku or None for sku in grid.products] if isinstance(grid.products, list) else [grid.products] * len(quads)
     )
     return [
         Slot(f"r{place // grid.columns + 1}c{place % grid.columns + 1}", quad, product)

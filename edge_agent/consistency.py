@@ -80,7 +80,7 @@ def _twice(kind: str, tables: Iterable[dict[str, Any]]) -> list[str]:
 
 def _unknown_products(named: Iterable[tuple[str, Any]], labels: Sequence[str]) -> list[str]:
     products = [label for label in labels if label not in SPECIAL_LABELS]
-    unknown = {(who, sku): None for who, sku in named if isinstance(sku, str) and sku not in products}
+    unknown = {(who, sku): None for who, sku in named if isinstance(sku, str) and sku and sku not in products}
     return [
         f'{who} names product "{sku}", which the model doesn\'t know; {nearest(sku, products)}.'
         " Correct the name, or retrain with it."

@@ -98,6 +98,7 @@ class MqttPublisher:
         self._said: list[tuple[str, str]] = []
         self._waiting: dict[int, int | str] = {}  # message id → seq of the event, or topic of the retained message
         self._sent_seq = 0
+        self._complaint = ""
         self._stopping = threading.Event()
         self._flush_until = 0.0
         self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
@@ -171,16 +172,17 @@ class MqttPublisher:
         try:
             client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s, **connect_options(version))
         except (OSError, ValueError) as error:
-            log.warning("broker %s:%d is not there (%s)", self._broker.host, self._broker.port, error)
+            self._complain(f"is not there ({error})")
             return "failed"
         if not awaited(client, answer):
-            log.warning("broker %s:%d does not answer", self._broker.host, self._broker.port)
+            self._complain("does not answer")
             return "mute"
         if answer[0].is_failure:
             return self._refused(answer[0])
         acknowledged = self.tally.acknowledged
         self.tally.connected, self.tally.protocol = True, _NAMES[version]
         self.tally.connects += 1
+        self._complaint = ""
         log.info("connected to %s:%d, MQTT %s", self._broker.host, self._broker.port, self.tally.protocol)
         try:
             self._deliver_until_end(client)
@@ -201,8 +203,14 @@ class MqttPublisher:
             return "version"
         if code.value in CREDENTIALS_REFUSED:
             raise refusal(self._broker, str(code))
-        log.error("broker %s:%d refuses: %s", self._broker.host, self._broker.port, code)
+        self._complain(f"refuses: {code}")
         return "failed"
+
+    def _complain(self, words: str) -> None:
+        """Log why there is no connection, once until it changes."""
+        if words != self._complaint:
+            log.warning("broker %s:%d %s; trying again", self._broker.host, self._broker.port, words)
+        self._complaint = words
 
     def _deliver_until_end(self, client: paho.Client) -> None:
         while True:

@@ -27,7 +27,9 @@ from edge_agent.pipeline import Outcome, Watch
 from edge_agent.shelf import Alert, Count, Shelf, StockStatus
 
 _STYLES: dict[StockStatus, str] = {"ok": "green", "low": "yellow", "out": "bold red", "unknown": "magenta"}
-ALERTS_SHOWN = 8
+ALERTS_SHOWN, ALERTS_BRIEF = 8, 5
+FULL_HEIGHT = 42
+"""Lines of a terminal that the whole table needs, with the alerts below it."""
 
 
 def show(*, seconds: float | None, seed: int, port: int, console: Console) -> None:
@@ -51,19 +53,19 @@ def show(*, seconds: float | None, seed: int, port: int, console: Console) -> No
             screen = Screen(broker.port, agent.outlet.topics.root, path)
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: agent.stop.set())
-            console.print(screen.banner())
-            with _stopped_after(seconds, agent), Live(console=console, auto_refresh=False, transient=False) as live:
+            console.print(screen.banner(), soft_wrap=True)  # lines to copy are not to be broken
+            with _stopped_after(seconds, agent), Live(console=console, auto_refresh=False, transient=True) as live:
 
                 def refresh(watch: Watch, outcome: Outcome) -> None:
                     screen.take(watch.shelves, outcome)
                     if console.is_terminal:
-                        live.update(screen.render(), refresh=True)
+                        live.update(screen.render(brief=console.height < FULL_HEIGHT), refresh=True)
 
                 agent.run(refresh)
-                live.update(screen.render(), refresh=True)
+            console.print(screen.render())
         done, sent = agent.outlet.delivery, agent.outlet.mqtt.tally
         console.print(
-            f"\n{agent.health.frames} frames, {done.changes} changes, {done.alerts} alerts,"
+            f"{agent.health.frames} frames, {done.changes} changes, {done.alerts} alerts,"
             f" {sent.acknowledged} messages acknowledged",
             highlight=False,
         )
@@ -109,27 +111,30 @@ class Screen:
         for alert in outcome.alerts:
             self._recent.append((f"{outcome.frame.captured_at.astimezone():%H:%M:%S}", alert))
 
-    def render(self) -> RenderableType:
-        """Shelves, products, counts and status, and below them the latest alerts."""
+    def render(self, *, brief: bool = False) -> RenderableType:
+        """Shelves, products, counts and status, and below them the latest alerts; `brief` leaves out what is ok."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for column, justify in (("shelf", "left"), ("product", "left"), ("count", "right"), ("status", "left")):
             table.add_column(column, justify=justify)  # type: ignore[arg-type]
         table.add_column("now", justify="left", min_width=22)
         counts = {count.shelf: count for count in self._outcome.counts} if self._outcome is not None else {}
         for shelf in self._shelves:
-            self._rows(table, shelf, counts.get(shelf.id))
+            self._rows(table, shelf, counts.get(shelf.id), brief=brief)
         lines = [
             Text(f"{at}  {alert.kind:<14} {alert.message}", style=_alert_style(alert)) for at, alert in self._recent
-        ]
+        ][-ALERTS_BRIEF if brief else 0 :]
         alerts = Panel(Group(*lines) if lines else Text("none yet", style="dim"), title="alerts", title_align="left")
         return Group(table, alerts)
 
-    def _rows(self, table: Table, shelf: Shelf, count: Count | None) -> None:
+    def _rows(self, table: Table, shelf: Shelf, count: Count | None, *, brief: bool) -> None:
         if count is None:
             table.add_row(shelf.id, "", "", "starting", "", style="dim")
             return
         now = self._now(shelf)
-        for place, item in enumerate(count.items):
+        shown = [item for item in count.items if not brief or item.status != "ok"]
+        if fine := len(count.items) - len(shown):
+            table.add_row(shelf.id, f"{fine} products", "", Text("ok", style=_STYLES["ok"]), now)
+        for place, item in enumerate(shown, start=1 if fine else 0):
             number = "?" if item.count is None else str(item.count)
             table.add_row(
                 shelf.id if place == 0 else "",

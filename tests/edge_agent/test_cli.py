@@ -269,3 +269,33 @@ def test_an_unexpected_failure_is_one_line(monkeypatch, capsys):
     shown = capsys.readouterr().err
     assert "ZeroDivisionError: of ours" in shown.replace("\n", " ")
     assert "SHELFWATCH_TRACEBACK=1" in shown
+
+
+def test_nothing_is_written_over_what_is_read(config, film, tmp_path):
+    """A result that would replace the clip or the configuration is refused, and both stay as they are."""
+    path, clip = config(), tmp_path / "clip.mp4"
+    clip.write_bytes(film.read_bytes())
+    before = path.read_bytes()
+    for arguments in (["--annotate", clip], ["--out", clip], ["--out", path]):
+        done = agent("replay", clip, "-c", path, *arguments)
+        assert done.returncode == 66
+        assert "would be written over" in done.stderr
+    assert agent("snapshot", "-c", path, "--out", path).returncode == 66
+    assert clip.read_bytes() == film.read_bytes()
+    assert path.read_bytes() == before
+
+
+def test_collect_refuses_a_label_that_is_nearly_a_special_one(config, tmp_path):
+    """A misspelt `empty` would become a product, and gaps would never be seen."""
+    done = agent("collect", tmp_path / "c", "-c", config(), "--label", "Empty", "--pictures", 1)
+    assert done.returncode == 66
+    assert 'nearly "empty"' in done.stderr
+    assert not (tmp_path / "c").exists()
+
+
+def test_collect_says_what_it_stored(config, tmp_path):
+    """The summary counts the crops of each label, and says when the clip ended before all pictures were taken."""
+    done = agent("collect", tmp_path / "c", "-c", config(), "--label", "empty", "--pictures", 50, "--every-s", 1)
+    assert done.returncode == 0, done.stderr
+    assert "of 50: it ended early" in done.stdout
+    assert "empty " in done.stdout.replace("\n", " ")

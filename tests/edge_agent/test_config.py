@@ -147,3 +147,11 @@ def test_a_missing_file_and_a_file_that_is_no_toml(tmp_path):
     path.write_text("site = [")
     with pytest.raises(ConfigError, match=r"agent\.toml is not a configuration that can be read"):
         config.load(path)
+
+
+def test_a_slot_of_a_grid_may_have_no_product(tmp_path):
+    """An empty name in the products of a grid leaves that slot to whatever stands there."""
+    path = tmp_path / "agent.toml"
+    path.write_text(GOOD.replace('"cola", "milk", "milk"', '"cola", "", "milk"'))
+    _, grid = config.load(path, labels=LABELS).shelves_of("cam1")
+    assert [slot.product for slot in grid.slots] == ["cola", None, "milk"]
