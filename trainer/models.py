@@ -106,9 +106,9 @@ def _load_weights(backbone: keras.Model, recipe: Recipe) -> None:
             warnings.simplefilter("error", UserWarning)
             backbone.load_weights(path)
     except (ValueError, OSError, KeyError, UserWarning) as error:
-        first = str(error).strip().splitlines()[0][:200]
         raise DataError(
-            f"{path} does not fit {described}: {first} Choose the --network and --width that it was saved from."
+            f"{path} does not fit {described}, or is no file of weights. Give the --network and --width that it was"
+            " saved with, and for small-cnn the --size; they are not read from the file."
         ) from error
 
 

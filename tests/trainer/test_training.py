@@ -209,12 +209,12 @@ def test_mobilenet_takes_any_width_and_size_and_pixels_as_they_are():
 
 
 def test_weights_of_another_network_are_refused_by_name(tmp_path):
-    """The message says which file and which network do not fit each other."""
+    """The message is ours alone: which file and which network do not fit, and which options say what fits."""
     path = tmp_path / "other.weights.h5"
     models.build(_recipe(), classes=2).get_layer(models.BACKBONE).save_weights(path)
     with pytest.raises(DataError, match=r"other\.weights\.h5 does not fit mobilenet-v2 of width 0\.1"):
         models.build(settle("mobilenet-v2", weights=str(path), width=0.1, size_px=32), classes=2)
-    with pytest.raises(DataError, match=r"does not fit small-cnn of width 0\.5"):
+    with pytest.raises(DataError, match=r"fit small-cnn of width 0\.5, or is no file of weights\. Give the --network"):
         models.build(_recipe(weights=str(path), width=0.5), classes=2)
 
 
