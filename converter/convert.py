@@ -17,6 +17,7 @@ from converter.verify import Verification, doubt, gate, verify
 from edge_agent.bundle import Bundle
 from edge_agent.inference import TfliteClassifier
 from trainer.data import Photo, read
+from trainer.doubts import of_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def _seed(job: Job, trained: Trained) -> int:
 
 def _doubts(job: Job, trained: Trained, photos: Photographs) -> Iterator[str]:
     """What makes the result worth less, as far as it shows before the slow work."""
+    yield from of_labels(trained.labels, job.data)
     if len(photos.calibration) < CALIBRATION_ENOUGH:
         yield f"only {len(photos.calibration)} photographs to calibrate with; {CALIBRATION_ENOUGH} or more lose less."
     if job.evaluate is None and (trained.trained_on or 0) > photos.train_count:

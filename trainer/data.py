@@ -7,8 +7,10 @@ it is listed, and nothing is decoded until `read`.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +32,8 @@ SPLIT_FRACTION = 0.15
 TRAIN_NAMES = ("train", "training")
 VALIDATION_NAMES = ("validation", "val", "valid")
 TEST_NAMES = ("test", "testing")
+COLLECTED = re.compile(r"-(\d{8}T\d{4})\d{2}-\d{3}$")
+"""How the names of the pictures of `shelf-agent collect` end, without the suffix; the group is the minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +122,9 @@ def gather(path: Path, *, labels: Sequence[str], part: Part | None = None, seed:
 def split(photos: Sequence[Photo], *, seed: int) -> tuple[tuple[Photo, ...], tuple[Photo, ...], tuple[Photo, ...]]:
     """Share photographs out to training, validation and test, class by class, 70/15/15.
 
-    A class of two gives one to validation, a class of three or more at least one to each. The same photographs and
-    seed always give the same answer, whatever other classes there are.
+    A class of two gives one to validation, a class of three or more at least one to each. What `shelf-agent collect`
+    took of a class in one minute stays together, unless that leaves a part without any. The same photographs and seed
+    always give the same answer, whatever other classes there are.
     """
     by_class: dict[int, list[Photo]] = {}
     for photo in photos:
@@ -128,16 +133,35 @@ def split(photos: Sequence[Photo], *, seed: int) -> tuple[tuple[Photo, ...], tup
     validation: list[Photo] = []
     test: list[Photo] = []
     for label_index in sorted(by_class):
-        members = by_class[label_index]
-        order = np.random.default_rng([seed, label_index]).permutation(len(members))
-        shuffled = [members[i] for i in order]
-        share = max(1, round(SPLIT_FRACTION * len(members)))
-        held = share if len(members) >= 2 else 0
-        kept = share if len(members) >= 3 else 0
-        validation += shuffled[:held]
-        test += shuffled[held : held + kept]
-        train += shuffled[held + kept :]
+        groups = _together(by_class[label_index])
+        order = np.random.default_rng([seed, label_index]).permutation(len(groups))
+        shuffled = [groups[i] for i in order]
+        share = max(1, round(SPLIT_FRACTION * len(groups)))
+        held = share if len(groups) >= 2 else 0
+        kept = share if len(groups) >= 3 else 0
+        validation += chain.from_iterable(shuffled[:held])
+        test += chain.from_iterable(shuffled[held : held + kept])
+        train += chain.from_iterable(shuffled[held + kept :])
     return tuple(train), tuple(validation), tuple(test)
+
+
+def minute(path: Path) -> str | None:
+    """The minute in which `shelf-agent collect` took a picture, by its name; None for other photographs.
+
+    >>> minute(Path("aisle-top-a1-20260314T091502-250.png"))
+    '20260314T0915'
+    """
+    found = COLLECTED.search(path.stem)
+    return found[1] if found else None
+
+
+def _together(members: Sequence[Photo]) -> list[list[Photo]]:
+    """Photographs of one class, those of one minute together; each alone where there would be too few groups."""
+    groups: dict[str, list[Photo]] = {}
+    for photo in members:
+        groups.setdefault(minute(photo.path) or str(photo.path), []).append(photo)
+    enough = len(groups) >= min(3, len(members))
+    return list(groups.values()) if enough else [[photo] for photo in members]
 
 
 def decode(path: Path) -> Pixels:

@@ -12,11 +12,11 @@ from edge_agent.shelf import InputError
 
 
 def _warnings(job: Job) -> list[str]:
-    """The warnings of a conversion that is stopped by a photograph that is gone."""
+    """What a conversion that is stopped warns of, but for the special classes, which no drawing has."""
     said: list[str] = []
     with pytest.raises(InputError, match="gone"):
         convert(job, warn=said.append, track=_stop)
-    return said
+    return [message for message in said if "there is no class" not in message]
 
 
 def _stop(items: Any, what: str) -> Any:
@@ -52,3 +52,13 @@ def test_photographs_that_may_have_been_trained_on_are_warned_of(job: Job, tmp_p
     assert "trained on 5000 photographs" in warning
     assert "--evaluate" in warning
     assert _warnings(replace(job, model=model, evaluate=job.data / "test")) == []
+
+
+def test_a_network_that_cannot_see_a_gap_is_warned_of(job: Job) -> None:
+    """A network without the classes of gaps and arms is converted, but not in silence."""
+    said: list[str] = []
+    with pytest.raises(InputError, match="gone"):
+        convert(job, warn=said.append, track=_stop)
+    assert len(said) == 1
+    assert 'cannot see a gap: there is no class "empty"' in said[0]
+    assert 'cannot tell an arm from a product: there is no class "occluded"' in said[0]
