@@ -28,7 +28,7 @@ from converter.verify import Verification
 from edge_agent.bundle import GOLDEN_FILE, MANIFEST_FILE, MODEL_FILE, Bundle, Manifest, Metrics, read, sha256
 from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import InputError
-from trainer.place import can_write
+from trainer.place import check_file
 
 GOLDEN_COUNT = 15
 """8 + 4 + 2 + 1: the agent runs them in one chunk of each size, and all must answer as one by one."""
@@ -137,12 +137,17 @@ def check_target(out: Path) -> None:
     Raises:
         InputError: Something stands there that is no bundle, or nothing can be written there.
     """
-    if not can_write(out):
-        raise InputError(f"{out}: cannot be written. Give --out a folder that you may write.")
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    check_file(out)
+    if not out.exists():
+        return
+    try:
+        found = {entry.name for entry in out.iterdir()} if out.is_dir() else None
+    except OSError as error:
+        raise InputError(f"{out}: cannot be looked into ({error.strerror}). Give --out a new folder.") from error
+    if found == set():
         return
     ours = {MODEL_FILE, MANIFEST_FILE, GOLDEN_FILE}
-    if not out.is_dir() or not (out / MANIFEST_FILE).is_file() or {entry.name for entry in out.iterdir()} - ours:
+    if found is None or MANIFEST_FILE not in found or found - ours:
         raise InputError(
             f"{out}: there is something else than a bundle, which stays as it is. Give --out a new folder."
         )

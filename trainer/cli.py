@@ -15,15 +15,18 @@ from rich.text import Text
 
 from edge_agent.exits import reported
 from edge_agent.shelf import ConfigError, InputError, ShelfwatchError
-from trainer import data
+from trainer import data, doubts
 from trainer.evaluate import Evaluation, as_json, judge
 from trainer.feed import look_at
-from trainer.place import can_write
+from trainer.place import check_file, check_folder
 from trainer.recipe import Recipe, lengthened, settle
 from trainer.report import Terminal, draw_confusion
 
 app = typer.Typer(
-    help="Train a small network on photographs of products.", no_args_is_help=True, pretty_exceptions_enable=False
+    help="Train a small network on photographs of products.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 CLASSES_SHOWN = 40
 """Rows of the table of an evaluation; the JSON has all."""
@@ -76,18 +79,18 @@ def fit_command(  # noqa: PLR0913, PLR0917 - one parameter per option
         seed=seed,
     )
     splits = data.load(photographs, validation=validation, seed=seed)
+    for doubtful in doubts.of_training(splits, photographs):
+        Console(stderr=True).print(f"warning: {doubtful}", soft_wrap=True, highlight=False, markup=False)
     _fit(splits, recipe if epochs else lengthened(recipe, photographs=len(splits.train)), out)
 
 
 def _check_place(out: Path) -> None:
     """Find out before an hour of training whether its outcome can be written."""
-    problems = []
     if out.suffix != ".keras":
-        problems.append(f'--out is "{out}"; its name must end in .keras')
-    if not can_write(out) or out.is_dir():
-        problems.append(f'--out is "{out}"; a file of this name cannot be written, choose another')
-    if problems:
-        raise ConfigError("the training cannot start:", problems)
+        raise ConfigError("the training cannot start:", [f'--out is "{out}"; its name must end in .keras'])
+    check_file(out)
+    if out.is_dir():
+        raise InputError(f"--out is {out}, which is a folder. Name a file in it, such as {out / 'model.keras'}.")
 
 
 def _fit(splits: data.Splits, recipe: Recipe, out: Path) -> None:
@@ -135,8 +138,8 @@ def evaluate_command(
     seed: Annotated[int | None, Option(help="Of the split; by default the seed of the training.")] = None,
 ) -> None:
     """Judge a network: accuracy, precision, recall and F1 of every class, top-5 accuracy, confusion matrix."""
-    if out is not None and not can_write(out / "evaluation.json"):
-        raise InputError(f"--out is {out}, which is no folder that can be written. Give another.")
+    if out is not None:
+        check_folder(out)
     with _quiet_start():
         from trainer import models  # noqa: PLC0415 - TensorFlow takes seconds to load
 

@@ -63,9 +63,11 @@ def test_a_folder_of_something_else_is_never_replaced(workshop: Any, shelf_conve
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(shelf_convert: Run, tmp_path: Path) -> None:
-    """A file where a folder above the bundle should be is an error before the model is even looked for."""
+    """A file for a folder above the bundle, or a place that refuses even root, is told before any work."""
     (tmp_path / "file").touch()
     result = shelf_convert(tmp_path / "gone.keras", "--calibrate", tmp_path, "--out", tmp_path / "file" / "bundle")
+    assert (result.exit_code, "cannot be written" in result.output) == (66, True), result.output
+    result = shelf_convert(tmp_path / "gone.keras", "--calibrate", tmp_path, "--out", "/proc/bundle")
     assert (result.exit_code, "cannot be written" in result.output) == (66, True), result.output
 
 

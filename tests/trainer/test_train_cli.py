@@ -67,7 +67,7 @@ def test_fit_then_evaluate(draw_classes, tmp_path, capfd):
         (["nowhere", "--out", "m.keras"], 66, "there is no such folder"),
         (["one", "--out", "m.keras"], 65, 'only the class "cola"'),
         (["one", "--out", "model.h5"], 78, "must end in .keras"),
-        (["one", "--out", "/dev/null/model.keras"], 78, "cannot be written"),
+        (["one", "--out", "/dev/null/model.keras"], 66, "cannot be written"),
         (["one", "--out", "m.keras", "--network", "smal-cnn"], 78, 'nearest is "small-cnn"'),
         (["one", "--out", "m.keras", "--batch", "0"], 78, "batch is 0"),
     ],
@@ -104,8 +104,32 @@ def test_an_evaluation_that_cannot_be_written_is_told_before_the_work(draw_class
     (tmp_path / "report").write_text("mine")
     out = tmp_path / place
     assert _run("evaluate", tmp_path / "gone.keras", draw_classes(["cola", "oat"], 2), "--out", out) == 66
-    assert "no folder that can be written" in capfd.readouterr().err
+    assert "cannot be written" in capfd.readouterr().err
     assert (tmp_path / "report").read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate"])
+def test_where_nothing_can_be_made_is_told_before_the_work(tmp_path, capfd, command):
+    """A place that refuses even root is an input error at once, before photographs or a model are looked for."""
+    before = [tmp_path / "gone.keras"] if command == "evaluate" else []
+    assert _run(command, *before, tmp_path / "nowhere", "--out", "/proc/x/model.keras") == 66
+    assert "cannot be written (/proc:" in capfd.readouterr().err
+
+
+def test_what_makes_the_figures_doubtful_is_said_before_training(draw_classes, tmp_path, capfd):
+    """A misspelt special class and classes with little to judge by are warned of, also where training then fails."""
+    folder = draw_classes(["cola", "Empty"], 4)
+    gone = tmp_path / "gone.weights.h5"
+    assert _run("fit", folder, *SMALL, "--weights", gone, "--out", tmp_path / "m.keras") == 66
+    said = capfd.readouterr().err
+    assert f'Rename the folder "Empty" in {folder} to "empty"' in said
+    assert 'judge a class by: "Empty" 1, "cola" 1.' in said
+
+
+def test_help_offers_no_installation_of_completions(capsys):
+    """The help of all commands lists what they are for, and nothing that changes the shell."""
+    assert _run("--help") == 0
+    assert "completion" not in capsys.readouterr().out
 
 
 def test_labels_are_shown_as_they_are(capsys):
@@ -128,7 +152,7 @@ def test_the_terminal_shows_nothing_but_our_own_lines(draw_classes, tmp_path):
         str(tmp_path / "m.keras"),
     ]
     answer = subprocess.run([sys.executable, "-m", "trainer.cli", *command], capture_output=True, text=True, check=True)
-    assert not answer.stderr
+    assert all(line.startswith("warning: ") for line in answer.stderr.splitlines()), answer.stderr
     assert answer.stdout.startswith("small-cnn of width 0.25 at 32 px")
     assert len(answer.stdout.splitlines()) == 7
 
