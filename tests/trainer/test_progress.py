@@ -26,8 +26,9 @@ def test_without_a_terminal_progress_is_plain(tmp_path):
     assert text.getvalue() == "training (3)\nleft out: [a] photograph\n"
 
 
-def test_on_a_terminal_there_is_a_bar_with_the_latest_figures():
+def test_on_a_terminal_there_is_a_bar_with_the_latest_figures(monkeypatch):
     """Stages replace each other, and the note beside the bar is the last one."""
+    monkeypatch.setenv("TERM", "xterm")  # a terminal that calls itself dumb gets no bar
     text = io.StringIO()
     with Terminal(Console(file=text, force_terminal=True, width=120)) as watch:
         for stage in ("reading photographs", "training"):
