@@ -205,7 +205,11 @@ def _tally(
         known = not (open_to_any or sku in in_doubt)
         planned = expected.get(sku, 0)
         limit = low_at.get(sku, int(rules.low_fraction * planned))
-        shares = [look.confidence for label, look in zip(reading, observations, strict=True) if label == sku]
+        shares = [
+            look.confidence
+            for label, look in zip(reading, observations, strict=True)
+            if label == sku and look.label == sku and look.unread is None
+        ]
         items.append(
             Item(
                 sku=sku,

@@ -93,9 +93,9 @@ class MqttPublisher:
         self.cleared: set[str] = set()
         """Retained topics that the broker has forgotten for us: their empty payload was acknowledged."""
         self._lock = threading.Lock()
-        self._retained: dict[str, str] = {}
+        self._retained: dict[str, Mapping[str, Any] | str] = {}
         self._dirty: dict[str, None] = {}  # an ordered set
-        self._said: list[tuple[str, str]] = []
+        self._said: list[tuple[str, Mapping[str, Any]]] = []
         self._waiting: dict[int, int | str] = {}  # message id → seq of the event, or topic of the retained message
         self._sent_seq = 0
         self._complaint = ""
@@ -110,16 +110,15 @@ class MqttPublisher:
 
     def retain(self, topic: str, payload: Mapping[str, Any] | str) -> None:
         """Make `payload` the newest of a retained topic, "" to clear it; it is sent as soon as the broker is there."""
-        text = payload if isinstance(payload, str) else json.dumps(payload, separators=(",", ":"))
         with self._lock:
-            self._retained[topic] = text
+            self._retained[topic] = payload
             self._dirty[topic] = None
 
     def say(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Send once at QoS 0 if the broker is there, and forget."""
         if self.tally.connected:
             with self._lock:
-                self._said.append((topic, json.dumps(payload, separators=(",", ":"))))
+                self._said.append((topic, payload))
 
     def stop(self, *, flush_s: float = 3.0) -> None:
         """Send what waits for at most `flush_s` seconds, publish `offline` and leave. Rows that remain stay stored."""
@@ -230,22 +229,25 @@ class MqttPublisher:
             fresh = [(topic, self._retained[topic]) for topic in self._dirty]
             self._dirty = {}
             said, self._said = self._said, []
-        for topic, text in said:
-            client.publish(topic, text, qos=0)
-        for topic, text in fresh:
-            properties = self._properties(text, expires=topic.endswith("/state"))
-            self._waiting[client.publish(topic, text, qos=1, retain=True, properties=properties).mid] = topic
+        for topic, once in said:
+            client.publish(topic, _text(once), qos=0)
+        for topic, payload in fresh:
+            properties = self._properties(payload, expires=topic.endswith("/state"))
+            sent = client.publish(topic, _text(payload), qos=1, retain=True, properties=properties)
+            self._waiting[sent.mid] = topic
         in_flight = sum(1 for sent in self._waiting.values() if isinstance(sent, int))
         for row in self._spool.peek(IN_FLIGHT - in_flight, after_seq=self._sent_seq) if in_flight < IN_FLIGHT else []:
-            text = json.dumps(self._enveloped(row), separators=(",", ":"))
-            self._waiting[client.publish(row.topic, text, qos=1, properties=self._properties(text)).mid] = row.seq
+            event = self._enveloped(row)
+            sent = client.publish(row.topic, _text(event), qos=1, properties=self._properties(event))
+            self._waiting[sent.mid] = row.seq
             self._sent_seq = row.seq
 
-    def _properties(self, text: str, *, expires: bool = False) -> Properties | None:
+    def _properties(self, payload: Mapping[str, Any] | str, *, expires: bool = False) -> Properties | None:
         """On MQTT 5: schema and model beside the payload, and a life for what would be wrong if it were old."""
         if self.tally.protocol != "5":
             return None
-        payload = json.loads(text) if text.startswith("{") else {}
+        if isinstance(payload, str):
+            payload = {}
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if "schema" in payload:
             properties.UserProperty = [("schema", payload["schema"])]
@@ -290,3 +292,8 @@ class MqttPublisher:
                 return
         client.disconnect()
         client.loop(timeout=0.1)
+
+
+def _text(payload: Mapping[str, Any] | str) -> str:
+    """A payload as it goes over the wire: JSON without spaces, or a bare word."""
+    return payload if isinstance(payload, str) else json.dumps(payload, separators=(",", ":"))

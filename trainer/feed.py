@@ -50,26 +50,14 @@ class Album:
 
 def open_album(photos: Sequence[Photo], *, size_px: int, watch: Watch, kept_bytes: int = KEPT_BYTES) -> Album:
     """Decode photographs for training, and keep smaller copies."""
-
-    def develop(photo: Photo) -> Pixels | str:
-        try:
-            return shrunk(decode(photo.path), size_px=size_px)
-        except ShelfwatchError as error:
-            return str(error)
-
     good: list[Photo] = []
     copies: list[Pixels | None] = []
     problems: list[str] = []
     watch.begin("reading photographs", len(photos))
-    with ThreadPoolExecutor(workers()) as pool:
-        for photo, developed in zip(photos, _ahead(pool, develop, photos), strict=True):
-            watch.advance()
-            if isinstance(developed, str):
-                problems.append(developed)
-                continue
-            good.append(photo)
-            copies.append(developed if developed.nbytes <= kept_bytes else None)
-            kept_bytes -= developed.nbytes if copies[-1] is not None else 0
+    for photo, developed in _read(photos, lambda image: shrunk(image, size_px=size_px), problems, watch):
+        good.append(photo)
+        copies.append(developed if developed.nbytes <= kept_bytes else None)
+        kept_bytes -= developed.nbytes if copies[-1] is not None else 0
     return Album(tuple(good), tuple(copies), tuple(problems), size_px)
 
 
@@ -93,30 +81,38 @@ def look_at(photos: Sequence[Photo], *, size_px: int, watch: Watch) -> Looks:
     Raises:
         DataError: None of them decodes.
     """
-
-    def see(photo: Photo) -> Pixels | str:
-        try:
-            return whole(decode(photo.path), size_px=size_px)
-        except ShelfwatchError as error:
-            return str(error)
-
     pixels: list[Pixels] = []
     kept: list[Photo] = []
     problems: list[str] = []
     watch.begin("reading photographs to judge by", len(photos))
-    with ThreadPoolExecutor(workers()) as pool:
-        for photo, seen in zip(photos, _ahead(pool, see, photos), strict=True):
-            watch.advance()
-            if isinstance(seen, str):
-                problems.append(seen)
-                continue
-            pixels.append(seen)
-            kept.append(photo)
+    for photo, seen in _read(photos, lambda image: whole(image, size_px=size_px), problems, watch):
+        pixels.append(seen)
+        kept.append(photo)
     if not pixels:
         first = problems[0] if problems else "there are none"
         raise DataError(f"none of the {len(photos)} photographs to judge by can be read: {first}")
     truth = np.asarray([photo.label_index for photo in kept], dtype=np.int64)
     return Looks(np.stack(pixels), tuple(kept), truth, tuple(problems))
+
+
+def _read(
+    photos: Sequence[Photo], develop: Callable[[Pixels], Pixels], problems: list[str], watch: Watch
+) -> Iterator[tuple[Photo, Pixels]]:
+    """Decode and develop photographs, in order; why one was left out is added to `problems`."""
+
+    def read(photo: Photo) -> Pixels | str:
+        try:
+            return develop(decode(photo.path))
+        except ShelfwatchError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(workers()) as pool:
+        for photo, result in zip(photos, _ahead(pool, read, photos), strict=True):
+            watch.advance()
+            if isinstance(result, str):
+                problems.append(result)
+            else:
+                yield photo, result
 
 
 def batches(
