@@ -112,13 +112,13 @@ def clip_info(path: Path) -> ClipInfo:
         capture.release()
 
 
-def replay(camera: str, path: Path, *, started_at: datetime | None = None) -> Iterator[Frame]:
+def replay(camera: str, path: Path) -> Iterator[Frame]:
     """Every frame of a clip, as fast as it can be decoded; `clock_s` is the position in the clip.
 
     Raises:
         InputError: The clip is not there, is not a video, or holds no frame.
     """
-    started_at = started_at or datetime.now(UTC)
+    started_at = datetime.now(UTC)
     capture = _open_clip(path)
     fps = capture.get(cv2.CAP_PROP_FPS) or 25.0
     seq, clock_s = 0, 0.0
