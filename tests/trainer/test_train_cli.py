@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from trainer.cli import _show, main
+from trainer.cli import main
+from trainer.commands.evaluate import _show
 from trainer.evaluate import judge
 
 # Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.

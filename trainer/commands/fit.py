@@ -1,0 +1,99 @@
+"""`shelf-train fit`: photographs → a network, its card and its curves."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from typer import Option
+
+from edge_agent.shelf import ConfigError, InputError
+from trainer import data, doubts
+from trainer.commands.common import Data, Seed, quiet_start, say
+from trainer.place import check_file
+from trainer.recipe import Recipe, lengthened, settle
+from trainer.report import Terminal
+
+
+def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
+    photographs: Data,
+    out: Annotated[Path, Option(help="The model to write, a .keras file; its card, history and curves go beside it.")],
+    validation: Annotated[Path | None, Option(help="Held-out photographs: a list, or a folder per class.")] = None,
+    network: Annotated[str, Option(help="small-cnn or mobilenet-v2.")] = "mobilenet-v2",
+    size: Annotated[int | None, Option(help="Side of the input in pixels; 150 or 224 by default.")] = None,
+    width: Annotated[float | None, Option(help="Multiplies the filters of each layer; MobileNet's alpha.")] = None,
+    weights: Annotated[
+        str | None, Option(help="imagenet, none, or a Keras .weights.h5 file; imagenet by default, if there is one.")
+    ] = None,
+    freeze: Annotated[
+        bool | None, Option("--freeze/--no-freeze", help="Train the head alone; the default with weights.")
+    ] = None,
+    flip: Annotated[bool, Option("--flip/--no-flip", help="Mirror at random; not for products with text.")] = True,  # noqa: FBT002 - an option
+    epochs: Annotated[int | None, Option(help="At most so many; more for few photographs, unless given.")] = None,
+    batch: Annotated[int | None, Option(help="Photographs per step.")] = None,
+    lr: Annotated[float | None, Option(help="Peak learning rate.")] = None,
+    patience: Annotated[int | None, Option(help="Stop after so many epochs without a better one.")] = None,
+    views: Annotated[int | None, Option(help="Looks at each photograph through a frozen backbone.")] = None,
+    label_smoothing: Annotated[float | None, Option(help="Taken from the true class; costs confidence.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Train a network; the best epoch is what is written. Ctrl-C keeps the best so far."""
+    _check_place(out)
+    recipe = settle(
+        network,
+        weights=weights,
+        freeze=freeze,
+        size_px=size,
+        width=width,
+        epochs=epochs,
+        batch=batch,
+        lr=lr,
+        patience=patience,
+        views=views,
+        flip=flip,
+        label_smoothing=label_smoothing,
+        seed=seed,
+    )
+    splits = data.load(photographs, validation=validation, seed=seed)
+    for doubtful in doubts.of_training(splits, photographs):
+        say(Console(stderr=True), f"warning: {doubtful}")
+    _fit(splits, recipe if epochs else lengthened(recipe, photographs=len(splits.train)), out)
+
+
+def _check_place(out: Path) -> None:
+    """Find out before an hour of training whether its outcome can be written."""
+    if out.suffix != ".keras":
+        raise ConfigError("the training cannot start:", [f'--out is "{out}"; its name must end in .keras'])
+    check_file(out)
+    if out.is_dir():
+        raise InputError(f"--out is {out}, which is a folder. Name a file in it, such as {out / 'model.keras'}.")
+
+
+def _fit(splits: data.Splits, recipe: Recipe, out: Path) -> None:
+    """Train, write, and say what came of it."""
+    with quiet_start():
+        from trainer import fit  # noqa: PLC0415 - TensorFlow takes seconds to load
+
+    console = Console(stderr=False)
+    say(
+        console,
+        f"{recipe.network} of width {recipe.width:g} at {recipe.size_px} px, weights {recipe.weights}, "
+        f"{'the head alone' if recipe.freeze else 'all layers'}: {len(splits.labels)} classes, "
+        f"{len(splits.train)} photographs to train, {len(splits.validation)} to validate",
+    )
+    try:
+        with Terminal(console) as watch:
+            trained = fit.fit(splits, recipe, watch=watch)
+    except KeyboardInterrupt:
+        console.print("stopped before the first epoch was over; nothing was written")
+        raise typer.Exit(130) from None
+    files = fit.write(trained, out)
+    course, figures = trained.course, trained.evaluation
+    if course.interrupted:
+        console.print("stopped by Ctrl-C; the best epoch so far is kept")
+    say(
+        console,
+        f"epoch {course.best_epoch} of {len(course.history)} is the best: validation accuracy {figures.accuracy:.1%}, "
+        f"top-5 {figures.top5_accuracy:.1%}, log loss {figures.log_loss:.3f}; {trained.seconds:.0f} s\n"
+        f"wrote {', '.join(str(file) for file in files)}",
+    )
