@@ -1,0 +1,83 @@
+"""What is rejected, what that costs and what it catches agree with cases worked out by hand."""
+
+import json
+
+import numpy as np
+import pytest
+
+from edge_agent.shelf import DataError
+from trainer.rejection import Rejection, auroc, caught, coverage, kept, of_card, threshold
+
+
+def _scores(sure):
+    """Two classes, the first of which gets the given probabilities."""
+    first = np.asarray(sure, np.float32)
+    return np.stack([first, 1 - first], axis=1)
+
+
+def test_the_threshold_loses_the_share_that_may_be_lost():
+    """Of a hundred known photographs the five least sure ones go, and no more."""
+    scores = _scores(np.linspace(0.505, 1.0, 100))
+    rejection = threshold(scores, loss=0.05)
+    assert kept(scores, rejection).tolist() == [False] * 5 + [True] * 95
+    assert rejection.known_lost == pytest.approx(0.05)
+
+
+def test_equal_sureness_is_never_lost_in_part():
+    """Photographs at the threshold are kept, even if fewer are lost than may be."""
+    rejection = threshold(_scores([0.6, 0.6, 0.6, 0.9]), loss=0.5)
+    assert rejection == Rejection(pytest.approx(0.6), 0.0)
+
+
+def test_of_few_photographs_none_is_lost():
+    """Nineteen photographs cannot spare five percent."""
+    assert threshold(_scores(np.linspace(0.6, 0.9, 19))).known_lost == 0
+
+
+@pytest.mark.parametrize(("count", "loss"), [(0, 0.05), (3, 1.0), (3, -0.1)])
+def test_what_makes_no_threshold_is_refused(count, loss):
+    """No photographs, or all of them lost, is an error rather than a number."""
+    with pytest.raises(ValueError, match="loss of"):
+        threshold(np.full((count, 2), 0.5, np.float32), loss=loss)
+
+
+def test_accuracy_against_coverage_by_hand():
+    """Sureness .9 right, .8 wrong and right (a tie goes together), .6 right."""
+    curve = coverage(_scores([0.9, 0.8, 0.8, 0.6]), np.array([0, 1, 0, 0]))
+    assert curve.coverage.tolist() == [0.25, 0.75, 1.0]
+    assert curve.accuracy == pytest.approx([1.0, 2 / 3, 3 / 4])
+    assert curve.threshold == pytest.approx([0.9, 0.8, 0.6])
+
+
+def test_auroc_counts_pairs_and_halves_ties():
+    """Known .9 .5 against unknown .5 .1: three pairs in order and one tie make 3.5 of 4."""
+    assert auroc(np.array([0.9, 0.5]), np.array([0.5, 0.1])) == pytest.approx(3.5 / 4)
+    assert auroc(np.array([0.1]), np.array([0.9])) == 0
+    assert auroc(np.array([0.5, 0.5]), np.array([0.5])) == 0.5
+
+
+def test_unknown_photographs_below_the_threshold_are_caught():
+    """The threshold itself is kept, as it is for known ones."""
+    assert caught(_scores([0.55, 0.7, 0.75, 0.9]), Rejection(0.75, 0.05)) == 0.5
+
+
+def test_a_card_gives_back_what_was_put_into_it():
+    """Through JSON and back; a card of an older model has none."""
+    rejection = Rejection(0.31, 0.047)
+    assert of_card(json.loads(json.dumps({"rejection": rejection.as_json()}))) == rejection
+    assert of_card({"labels": ["a"]}) is None
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"threshold": 0.5},
+        "high",
+        {"score": "energy", "threshold": 0.5, "known_lost": 0.05},
+        {"score": "max_probability", "threshold": 7, "known_lost": 0.05},
+    ],
+)
+def test_a_card_that_makes_no_sense_is_refused(section):
+    """Rather than rejecting nothing, or everything, in silence."""
+    with pytest.raises(DataError, match=r'"rejection" is .*Train again'):
+        of_card({"rejection": section})
