@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from edge_agent.regions import whole
 from edge_agent.shelf import DataError, InputError, nearest
-from trainer.listing import Listed, list_folder, list_lines
+from trainer.classes import agree, read_table
+from trainer.listing import Listed, in_order, list_folder, list_lines, table_groups
 
 Pixels = NDArray[np.uint8]
 Part = Literal["all", "train", "validation", "test"]
@@ -45,13 +46,25 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
+class Coarse:
+    """Groups of labels, as in "apples" for five kinds of them: `labels[of[i]]` is the group of the fine label i."""
+
+    labels: tuple[str, ...]
+    of: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Splits:
-    """Photographs by the use that is made of them. `labels[photo.label_index]` is the name of what a photo shows."""
+    """Photographs by the use that is made of them. `labels[photo.label_index]` is the name of what a photo shows.
+
+    `coarse` has the groups of the labels, where the data set has any.
+    """
 
     labels: tuple[str, ...]
     train: tuple[Photo, ...]
     validation: tuple[Photo, ...]
     test: tuple[Photo, ...]
+    coarse: Coarse | None = None
 
 
 def load(path: Path, *, validation: Path | None = None, seed: int) -> Splits:
@@ -75,7 +88,8 @@ def load(path: Path, *, validation: Path | None = None, seed: int) -> Splits:
     train = _indexed(listed, labels)
     test = _indexed(parts["test"], labels) if "test" in parts else ()
     if validation is not None:
-        held_out = _indexed(_listed(validation), labels)
+        parts["validation"] = _listed(validation)
+        held_out = _indexed(parts["validation"], labels)
     elif "validation" in parts:
         held_out = _indexed(parts["validation"], labels)
     elif "test" in parts:
@@ -88,7 +102,7 @@ def load(path: Path, *, validation: Path | None = None, seed: int) -> Splits:
             f"{path}: no photograph is left to validate on. Give each class three or more, or use --validation."
         )
     _refuse_overlap(train, held_out, where=validation or path)
-    return Splits(labels, train, held_out, test)
+    return Splits(labels, train, held_out, test, _coarse(listed, parts.values()))
 
 
 def gather(path: Path, *, labels: Sequence[str], part: Part | None = None, seed: int) -> tuple[Photo, ...]:
@@ -239,7 +253,12 @@ def _parts(path: Path) -> dict[Part, Listed]:
         if found := [path / name for name in candidates if (path / name).is_dir()]:
             folders[part] = found[0]
     if "train" in folders and len(folders) > 1:
-        return {part: list_folder(folder) for part, folder in folders.items()}
+        groups = read_table(path / "classes.csv", by_id=False).groups
+        parts = {part: list_folder(folder) for part, folder in folders.items()}
+        train = parts["train"]
+        if not train.groups:
+            parts["train"] = replace(train, groups=table_groups(path / "classes.csv", train.labels, groups))
+        return parts
     return {"train": list_folder(folders.get("train", path))}
 
 
@@ -249,6 +268,19 @@ def _listed(path: Path) -> Listed:
     if path.is_file():
         return list_lines(path)
     raise InputError(f"{path}: there is no such folder or list file. Check the path.")
+
+
+def _coarse(train: Listed, parts: Iterable[Listed]) -> Coarse | None:
+    """The groups of the labels of training, which no other part may contradict; None without groups."""
+    if not train.groups:
+        return None
+    said = dict(zip(train.labels, train.groups, strict=True))
+    for listed in parts:
+        for label, group in zip(listed.labels, listed.groups, strict=False):  # a part may say nothing of groups
+            agree(label, group, said[label])
+    names = {group.key: group.name for group in train.groups}
+    labels = tuple(dict.fromkeys(names[key] for key in in_order(names)))
+    return Coarse(labels, tuple(labels.index(group.name) for group in train.groups))
 
 
 def _indexed(listed: Listed, labels: Sequence[str]) -> tuple[Photo, ...]:

@@ -1,10 +1,11 @@
 """What lies in a folder or stands in a list file: paths with the names of their labels. Nothing is decoded."""
 
-import csv
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.shelf import DataError, InputError, nearest
+from trainer.classes import ClassTable, Group, Row, agree, read_rows, read_table
 
 PHOTO_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """What counts as a photograph in a folder. A list file may name anything."""
@@ -12,17 +13,22 @@ PHOTO_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Paths with the names of their labels. `labels` are those that occur, in the order that a network gives them."""
+    """Paths with the names of their labels. `labels` are those that occur, in the order that a network gives them.
+
+    `groups` are those of the labels, in the same order, or () where nothing is said of groups.
+    """
 
     source: Path
     labels: tuple[str, ...]
     photos: tuple[tuple[Path, str], ...]
+    groups: tuple[Group, ...] = ()
 
 
 def list_folder(folder: Path) -> Listed:
     """List a folder with one folder per class; the classes are in the order of their names.
 
-    Photographs may lie deeper, as in `cola/monday/1.jpg`. Hidden files and folders are passed over.
+    Photographs may lie deeper, as in `cola/monday/1.jpg`. Hidden files and folders are passed over. A `classes.csv`
+    in the folder, with the columns `name` and `coarse`, says which group each class belongs to.
 
     Raises:
         InputError: The folder is not there.
@@ -41,7 +47,25 @@ def list_folder(folder: Path) -> Listed:
                 f"{class_folder} has no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}). Add some or remove it."
             )
         photos += [(path, class_folder.name) for path in found]
-    return Listed(folder, tuple(child.name for child in classes), tuple(photos))
+    labels = tuple(child.name for child in classes)
+    table = read_table(folder / "classes.csv", by_id=False)
+    return Listed(folder, labels, tuple(photos), table_groups(folder / "classes.csv", labels, table.groups))
+
+
+def table_groups(path: Path, labels: Sequence[str], groups: Mapping[str, Group]) -> tuple[Group, ...]:
+    """The groups of `labels`, in their order; () where the table at `path` knows none of them.
+
+    Raises:
+        DataError: The table knows some of the labels and not others.
+    """
+    if not any(label in groups for label in labels):
+        return ()
+    if missing := [label for label in labels if label not in groups]:
+        raise DataError(
+            f'{path}: {len(missing)} of the classes have no line and so no group, such as "{missing[0]}"'
+            f" ({nearest(missing[0], groups)}). Add a line for each, or drop the groups."
+        )
+    return tuple(groups[label] for label in labels)
 
 
 def _is_photo(path: Path, folder: Path) -> bool:
@@ -52,15 +76,18 @@ def _is_photo(path: Path, folder: Path) -> bool:
 def list_lines(path: Path) -> Listed:
     """List a file of `path, label` or `path, label, coarse label` lines; paths are relative to the list.
 
-    Where a `classes.csv` lies beside the list, labels are class ids and their names come from there; otherwise the
-    text is the name. Classes are in the order of their ids, or of their names where they are no numbers.
+    Where a `classes.csv` lies beside the list, labels are class ids and their names come from there, as do those of
+    the groups; otherwise the text is the name. Classes are in the order of their ids, or of their names where they are
+    no numbers.
 
     Raises:
         InputError: The list cannot be read as text.
         DataError: A line or a label makes no sense, or there is none.
     """
-    rows = _rows(path)
-    names = _class_names(path.with_name("classes.csv"))
+    rows = read_rows(path)
+    table_path = path.with_name("classes.csv")
+    table = read_table(table_path, by_id=True)
+    names = table.names
     photos: list[tuple[Path, str]] = []
     keys: set[str] = set()
     for line, row in rows:
@@ -75,38 +102,39 @@ def list_lines(path: Path) -> Listed:
         photos.append((path.parent / row[0], names.get(key, key)))
     if not photos:
         raise DataError(f'{path} lists no photographs. Write a line "path, label" for each.')
-    ordered = sorted(keys, key=int) if all(key.isdecimal() for key in keys) else sorted(keys)
-    return Listed(path, tuple(names.get(key, key) for key in ordered), tuple(photos))
+    labels = tuple(names.get(key, key) for key in in_order(keys))
+    said = _line_groups(path, rows, table)
+    groups = tuple(said[label] for label in labels) if said else table_groups(table_path, labels, table.groups)
+    return Listed(path, labels, tuple(photos), groups)
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Lines with their numbers, from 1; blank lines and comments are left out."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f'{path}: cannot be read as a list ({error}). Expected "path, label" lines.') from error
-    reader = csv.reader(text.splitlines(), skipinitialspace=True)
-    try:
-        rows = [(reader.line_num, [field.strip() for field in row]) for row in reader]
-    except csv.Error as error:
+def in_order(keys: Iterable[str]) -> list[str]:
+    """Ids as numbers where all are numbers, and as text otherwise."""
+    unordered = list(keys)
+    return sorted(unordered, key=int) if all(key.isdecimal() for key in unordered) else sorted(unordered)
+
+
+def _line_groups(path: Path, rows: Sequence[Row], table: ClassTable) -> dict[str, Group]:
+    """Groups by label, from the third field of the lines; {} where no line has one."""
+    grouped = [(line, row) for line, row in rows if len(row) == 3 and row[2]]
+    if grouped and len(grouped) < len(rows):
+        without = next(line for line, row in rows if len(row) < 3 or not row[2])
         raise DataError(
-            f'{path}, line {reader.line_num}: this is no line of a list ({error}). Expected "path, label".'
-        ) from error
-    return [(line, row) for line, row in rows if any(row) and not row[0].startswith("#")]
-
-
-def _class_names(path: Path) -> dict[str, str]:
-    """Names by class id, from a table with a header such as `Class Name (str),Class ID (int),…`; {} without a file."""
-    if not path.is_file():
-        return {}
-    (_, header), *rows = _rows(path) or [(0, [])]
-    columns = [column.lower().split("(")[0].strip() for column in header]
-    try:
-        name_at = next(columns.index(title) for title in ("class name", "name", "label") if title in columns)
-        id_at = next(columns.index(title) for title in ("class id", "id") if title in columns)
-        names = {row[id_at]: row[name_at] for _, row in rows}
-    except (StopIteration, IndexError):
-        raise DataError(f'{path}: expected the columns "Class Name" and "Class ID", got {header}. Mend it.') from None
-    if len(set(names.values())) < len(names):
-        raise DataError(f"{path}: two class ids share a name. Give each its own.")
-    return names
+            f"{path}, line {without}: there is no coarse label, but line {grouped[0][0]} has one."
+            " Give every line one, or none."
+        )
+    groups: dict[str, Group] = {}
+    known = {group.key: group.name for group in table.groups.values()} if table.numbered else {}
+    for line, row in grouped:
+        label, key = table.names.get(row[1], row[1]), row[2]
+        if known and key not in known:
+            raise DataError(
+                f'{path}, line {line}: coarse label "{key}" is not in classes.csv; {nearest(key, known)}. Mend either.'
+            )
+        here = Group(known.get(key, key), key, f"{path}, line {line}")
+        agree(label, here, groups.setdefault(label, here))
+        if known:
+            agree(label, here, table.groups[label])
+    # names without ids in the table: the lines tell the groups apart, and the table says what they are called
+    named = {label: table.groups[label] for label in groups if label in table.groups}
+    return groups | named
