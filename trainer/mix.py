@@ -5,6 +5,7 @@ Few photographs are learned by heart; mixtures of them are not, and they teach a
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,8 +68,8 @@ def blended(pixels: Pixels, targets: Targets, rng: np.random.Generator) -> tuple
     partners = rng.permutation(len(pixels))
     shares = rng.beta(MIXUP_BETA, MIXUP_BETA, len(pixels)).astype(np.float32)  # of the photograph itself
     out = np.empty_like(pixels)
-    for i, (partner, share) in enumerate(zip(partners, shares, strict=True)):  # one at a time keeps floats few
-        out[i] = np.rint(share * pixels[i] + (1 - share) * pixels[partner])
+    for i, (partner, share) in enumerate(zip(partners, shares.tolist(), strict=True)):
+        cv2.addWeighted(pixels[i], share, pixels[partner], 1 - share, 0.0, dst=out[i])  # rounds, and makes no floats
     return out, _shared(targets, partners, shares)
 
 
