@@ -18,10 +18,16 @@ from edge_agent.shelf import DataError
 Scores = NDArray[np.float32]
 Sureness = NDArray[np.float64]
 Indices = NDArray[np.int64]
-Score = Literal["max_probability"]
+Score = Literal["max_probability", "certainty"]
+"""What tells how sure a network is: its greatest probability, or one minus the entropy of all of them.
+
+Certainty catches a little more, but a device has to know how to measure it; so the greatest probability is usual.
+"""
 
 KNOWN_LOST = 0.05
 """Share (0..1) of the known photographs that may be taken for unknown."""
+TINY = 1e-12
+"""Probabilities are kept from zero by so much before a logarithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +83,39 @@ def of_card(card: dict[str, Any]) -> Rejection | None:
     return found
 
 
-def sureness(scores: Scores) -> Sureness:
-    """The greatest probability of each row: (n, classes) → (n,) in 0..1."""
-    greatest: Sureness = scores.max(axis=1).astype(np.float64)
-    return greatest
+def sureness(scores: Scores, score: Score = "max_probability") -> Sureness:
+    """How sure a network is of each photograph: (n, classes) probabilities → (n,) in 0..1, 1 where it has no doubt."""
+    exact = scores.astype(np.float64)
+    if score == "max_probability":
+        greatest: Sureness = exact.max(axis=1)
+        return greatest
+    entropy = -(exact * np.log(exact.clip(TINY, 1.0))).sum(axis=1)
+    certainty: Sureness = 1 - entropy / np.log(scores.shape[1])
+    return certainty.clip(0.0, 1.0)
 
 
-def threshold(scores: Scores, *, loss: float = KNOWN_LOST) -> Rejection:
+def threshold(scores: Scores, *, loss: float = KNOWN_LOST, score: Score = "max_probability") -> Rejection:
     """The highest threshold that loses no more than `loss` of the known photographs.
 
     Args:
         scores: (n, classes) probabilities for photographs of known products that were not trained on.
         loss: Share (0..1) of them that may be rejected.
+        score: What is compared with the threshold.
 
     Raises:
         ValueError: There are no scores, or `loss` is no share below 1.
     """
     if not len(scores) or not 0 <= loss < 1:
         raise ValueError(f"scores of shape {scores.shape} and a loss of {loss}; expected some, and 0 <= loss < 1")
-    ordered = np.sort(sureness(scores))
+    ordered = np.sort(sureness(scores, score))
     chosen = float(ordered[int(loss * len(ordered) + 1e-9)])
-    return Rejection(chosen, float((ordered < chosen).mean()))
+    return Rejection(chosen, float((ordered < chosen).mean()), score)
 
 
 def kept(scores: Scores, rejection: Rejection) -> NDArray[np.bool_]:
     """Which answers are sure enough, (n,) of (n, classes)."""
-    return sureness(scores) >= rejection.threshold
+    sure: NDArray[np.bool_] = sureness(scores, rejection.score) >= rejection.threshold
+    return sure
 
 
 def coverage(scores: Scores, truth: Indices) -> Coverage:

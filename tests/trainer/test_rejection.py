@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_agent.shelf import DataError
-from trainer.rejection import Rejection, auroc, caught, coverage, kept, of_card, threshold
+from trainer.rejection import Rejection, auroc, caught, coverage, kept, of_card, sureness, threshold
 
 
 def _scores(sure):
@@ -32,6 +32,15 @@ def test_equal_sureness_is_never_lost_in_part():
 def test_of_few_photographs_none_is_lost():
     """Nineteen photographs cannot spare five percent."""
     assert threshold(_scores(np.linspace(0.6, 0.9, 19))).known_lost == 0
+
+
+def test_certainty_is_one_without_doubt_and_zero_where_all_are_alike():
+    """Half and half of four leaves half of the entropy; the threshold is set and compared in the same measure."""
+    scores = np.array([[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25, 0.25, 0.25, 0.25]], np.float32)
+    assert sureness(scores, "certainty") == pytest.approx([1, 0.5, 0], abs=1e-9)
+    rejection = threshold(scores, loss=0.4, score="certainty")
+    assert rejection == Rejection(pytest.approx(0.5), pytest.approx(1 / 3), "certainty")
+    assert kept(scores, rejection).tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize(("count", "loss"), [(0, 0.05), (3, 1.0), (3, -0.1)])
