@@ -1,10 +1,10 @@
-"""One photograph → another that could have been taken: turned, sheared, zoomed, cropped, mirrored, in other light.
+"""One photograph → another that could have been taken: turned, sheared, zoomed, cropped, mirrored, lit, on a shelf.
 
 The geometry is a jittered quadrilateral, cut by the same function that cuts a shelf's slots on the device, so that
 training sees the device's own sampling. Randomness comes in as a generator; the same one gives the same view.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.regions import cut, plan
 from edge_agent.shelf import WHOLE_FRAME, Quad
+from trainer.effects import OPEN_AIR, Shelf, more_often, on_shelf
 
 Pixels = NDArray[np.uint8]
 
@@ -30,6 +31,7 @@ class Jitter:
         tint: The same for each colour on its own: the white balance.
         contrast: Contrast around the mean, by so much more or less.
         flip: Mirror every other view.
+        shelf: How often glare, a price tag and the like befall a view; by default never.
     """
 
     zoom: tuple[float, float] = (0.75, 1.05)
@@ -41,6 +43,35 @@ class Jitter:
     tint: float = 0.05
     contrast: float = 0.15
     flip: bool = True
+    shelf: Shelf = OPEN_AIR
+
+
+def scaled(jitter: Jitter, strength: float) -> Jitter:
+    """The same jitter, weaker or stronger; mirroring is left as it is, since products with text must not be mirrored.
+
+    Args:
+        jitter: What strength 1 means.
+        strength: 0 changes nothing, 2 doubles every range and how often a shelf's effects occur, up to what leaves a
+            photograph recognizable.
+
+    Raises:
+        ValueError: The strength is negative.
+    """
+    if not strength >= 0:
+        raise ValueError(f"a strength of {strength}; it must be 0 or more")
+    least, most = (1 + (zoom - 1) * strength for zoom in jitter.zoom)
+    return replace(
+        jitter,
+        zoom=(max(0.3, least), min(1.5, most)),
+        rotate_deg=min(45.0, jitter.rotate_deg * strength),
+        shear=min(0.4, jitter.shear * strength),
+        shift=min(0.3, jitter.shift * strength),
+        corner=min(0.12, jitter.corner * strength),
+        gain=min(0.6, jitter.gain * strength),
+        tint=min(0.3, jitter.tint * strength),
+        contrast=min(0.6, jitter.contrast * strength),
+        shelf=more_often(jitter.shelf, strength),
+    )
 
 
 def view(image: Pixels, *, size_px: int, jitter: Jitter, rng: np.random.Generator) -> Pixels:
@@ -50,7 +81,7 @@ def view(image: Pixels, *, size_px: int, jitter: Jitter, rng: np.random.Generato
         image: (height, width, 3) uint8 BGR of any size.
         size_px: Side of the view.
         jitter: How far it may differ.
-        rng: Advanced by the same number of draws every time.
+        rng: Advanced; the same one gives the same view.
 
     Returns:
         (size, size, 3) uint8 RGB.
@@ -61,7 +92,7 @@ def view(image: Pixels, *, size_px: int, jitter: Jitter, rng: np.random.Generato
     if rng.random() < 0.5 and jitter.flip:
         crop = crop[:, ::-1]
     lit: Pixels = cv2.LUT(np.ascontiguousarray(crop), table).astype(np.uint8, copy=False)
-    return lit
+    return on_shelf(lit, jitter.shelf, rng)
 
 
 def random_quad(jitter: Jitter, rng: np.random.Generator) -> Quad:
