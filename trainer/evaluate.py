@@ -6,11 +6,13 @@ Guo et al. 2017 (arXiv 1706.04599) with ten bins of equal width.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trainer.data import Coarse
 
 Scores = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -36,11 +38,33 @@ class ClassFigures:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CoarseFigures:
+    """How often the group of the answer is the group of the truth; otherwise as in `Evaluation`."""
+
+    classes: tuple[ClassFigures, ...]
+    confusion: Indices
+    accuracy: float
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Answers of about the same confidence: their mean confidence and their accuracy, 0..1, and how many they are."""
+
+    confidence: float
+    accuracy: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """The figures of a network on some photographs.
 
     `accuracy`, `top5_accuracy`, `mean_confidence` and `calibration_error` are in 0..1, `log_loss` is in nats per
     photograph. Macro figures average the classes that occur in the truth. `confusion[truth, answer]` counts.
+    `coarse` has the figures of the groups of labels, where there are groups.
     """
 
     classes: tuple[ClassFigures, ...]
@@ -53,6 +77,7 @@ class Evaluation:
     log_loss: float
     mean_confidence: float
     calibration_error: float
+    coarse: CoarseFigures | None = None
 
     @property
     def photographs(self) -> int:
@@ -60,13 +85,14 @@ class Evaluation:
         return int(self.confusion.sum())
 
 
-def judge(scores: Scores, truth: Indices, *, labels: Sequence[str]) -> Evaluation:
+def judge(scores: Scores, truth: Indices, *, labels: Sequence[str], coarse: Coarse | None = None) -> Evaluation:
     """Compare answers with the truth.
 
     Args:
         scores: (n, classes) probabilities.
         truth: (n,) label indices.
         labels: Names of the classes.
+        coarse: Their groups, if they have any; the coarse answer is the group of the fine one.
 
     Raises:
         ValueError: There is nothing to judge, or the shapes do not fit each other.
@@ -76,18 +102,19 @@ def judge(scores: Scores, truth: Indices, *, labels: Sequence[str]) -> Evaluatio
     answers = scores.argmax(axis=1).astype(np.int64)
     confusion = confusion_matrix(answers, truth, classes=len(labels))
     classes = class_figures(confusion, labels)
-    occurring = [figures for figures in classes if figures.support]
+    precision, recall, f1 = _macro(classes)
     return Evaluation(
         classes=classes,
         confusion=confusion,
         accuracy=float((answers == truth).mean()),
         top5_accuracy=top_k_accuracy(scores, truth, k=5),
-        macro_precision=float(np.mean([figures.precision for figures in occurring])),
-        macro_recall=float(np.mean([figures.recall for figures in occurring])),
-        macro_f1=float(np.mean([figures.f1 for figures in occurring])),
+        macro_precision=precision,
+        macro_recall=recall,
+        macro_f1=f1,
         log_loss=log_loss(scores, truth),
         mean_confidence=float(scores.max(axis=1).mean()),
         calibration_error=calibration_error(scores, truth),
+        coarse=coarse_figures(confusion, coarse) if coarse else None,
     )
 
 
@@ -108,6 +135,23 @@ def class_figures(confusion: Indices, labels: Sequence[str]) -> tuple[ClassFigur
     return tuple(figures)
 
 
+def coarse_figures(confusion: Indices, coarse: Coarse) -> CoarseFigures:
+    """The figures of groups of labels, from the confusion matrix (classes, classes) of the labels."""
+    groups = len(coarse.labels)
+    of = np.asarray(coarse.of)
+    merged = np.zeros((groups, groups), np.int64)
+    np.add.at(merged, (of[:, None], of[None, :]), confusion)
+    classes = class_figures(merged, coarse.labels)
+    return CoarseFigures(classes, merged, _share(int(np.trace(merged)), int(merged.sum())), *_macro(classes))
+
+
+def _macro(classes: Sequence[ClassFigures]) -> tuple[float, float, float]:
+    """Plain means of precision, recall and F1 over the classes that occur."""
+    occurring = [(figures.precision, figures.recall, figures.f1) for figures in classes if figures.support]
+    precision, recall, f1 = np.mean(occurring, axis=0).tolist()
+    return precision, recall, f1
+
+
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
@@ -124,39 +168,42 @@ def log_loss(scores: Scores, truth: Indices) -> float:
     return float(-np.log(given.clip(TINY, 1.0)).mean())
 
 
-def calibration_error(scores: Scores, truth: Indices) -> float:
-    """Expected calibration error: by how much confidence and accuracy differ, averaged over bins of confidence."""
-    confidence = scores.max(axis=1)
+def reliability(scores: Scores, truth: Indices) -> tuple[Bin, ...]:
+    """Confidence and accuracy in each bin of confidence that has answers, from the unsure to the sure."""
+    confidence = scores.max(axis=1).astype(np.float64)
     correct = scores.argmax(axis=1) == truth
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = [abs(float(confidence[bins == b].sum()) - float(correct[bins == b].sum())) for b in np.unique(bins)]
-    return float(sum(gaps) / len(truth))
+    return tuple(
+        Bin(float(confidence[bins == b].mean()), float(correct[bins == b].mean()), int((bins == b).sum()))
+        for b in np.unique(bins)
+    )
+
+
+def calibration_error(scores: Scores, truth: Indices) -> float:
+    """Expected calibration error: by how much confidence and accuracy differ, averaged over bins of confidence."""
+    found = reliability(scores, truth)
+    return sum(b.count * abs(b.confidence - b.accuracy) for b in found) / len(truth)
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
     """The whole evaluation in JSON's own types."""
-    return {
+    whole: dict[str, Any] = {
         **summary(evaluation),
-        "classes": [
-            {
-                "label": figures.label,
-                "precision": figures.precision,
-                "recall": figures.recall,
-                "f1": figures.f1,
-                "support": figures.support,
-                "predicted": figures.predicted,
-            }
-            for figures in evaluation.classes
-        ],
+        "classes": [asdict(figures) for figures in evaluation.classes],
         "confusion": evaluation.confusion.tolist(),
     }
+    if coarse := evaluation.coarse:
+        whole["coarse"] = {**asdict(coarse), "confusion": coarse.confusion.tolist()}
+    return whole
 
 
 def summary(evaluation: Evaluation) -> dict[str, float]:
-    """The figures of all classes together."""
+    """The figures of all classes together; those of the groups only where there are groups."""
+    groups = evaluation.coarse
     return {
         "photographs": evaluation.photographs,
         "accuracy": evaluation.accuracy,
+        **({"coarse_accuracy": groups.accuracy, "coarse_macro_f1": groups.macro_f1} if groups else {}),
         "top5_accuracy": evaluation.top5_accuracy,
         "macro_precision": evaluation.macro_precision,
         "macro_recall": evaluation.macro_recall,

@@ -5,7 +5,17 @@ import json
 import numpy as np
 import pytest
 
-from trainer.evaluate import as_json, calibration_error, confusion_matrix, judge, log_loss, top_k_accuracy
+from trainer.data import Coarse
+from trainer.evaluate import (
+    as_json,
+    calibration_error,
+    confusion_matrix,
+    judge,
+    log_loss,
+    reliability,
+    summary,
+    top_k_accuracy,
+)
 
 
 def _scores(answers, classes, sure=0.7):
@@ -60,6 +70,39 @@ def test_calibration_error_is_the_gap_between_sureness_and_truth():
     """Three answers at 0.9 of which one is wrong, and one at 0.6 that is right: (|2.7 - 2| + |0.6 - 1|) / 4."""
     scores = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.4, 0.6]], np.float32)
     assert calibration_error(scores, np.array([0, 0, 1, 1])) == pytest.approx((0.7 + 0.4) / 4, abs=1e-6)
+
+
+def test_reliability_bins_hold_confidence_accuracy_and_count():
+    """Bins without answers are left out, a certain answer falls into the last, and the order is that of confidence."""
+    scores = np.array([[1.0, 0.0], [0.94, 0.06], [0.4, 0.6], [0.56, 0.44]], np.float32)
+    middle, sure = reliability(scores, np.array([0, 1, 1, 0]))[-2:]
+    assert (sure.confidence, sure.accuracy, sure.count) == pytest.approx((0.97, 0.5, 2))
+    assert (middle.confidence, middle.accuracy, middle.count) == pytest.approx((0.6, 1, 1))
+
+
+def test_a_wrong_label_of_the_right_group_counts_for_the_group():
+    """Apples a b and pear c: truth a a b c c, answers b a b a c; four of five have the right group."""
+    coarse = Coarse(("apple", "pear"), (0, 0, 1))
+    truth = np.array([0, 0, 1, 2, 2])
+    result = judge(_scores([1, 0, 1, 0, 2], 3), truth, labels=("a", "b", "c"), coarse=coarse)
+    assert result.accuracy == pytest.approx(3 / 5)
+    groups = result.coarse
+    assert groups.confusion.tolist() == [[3, 0], [1, 1]]
+    assert groups.accuracy == pytest.approx(4 / 5)
+    assert [figures.label for figures in groups.classes] == ["apple", "pear"]
+    assert groups.macro_recall == pytest.approx((1 + 1 / 2) / 2)
+    assert groups.macro_precision == pytest.approx((3 / 4 + 1) / 2)
+    report = json.loads(json.dumps(as_json(result)))
+    assert report["coarse_accuracy"] == pytest.approx(4 / 5)
+    assert report["coarse"]["classes"][1]["support"] == 2
+    assert report["coarse"]["confusion"] == [[3, 0], [1, 1]]
+
+
+def test_without_groups_there_are_no_figures_of_groups():
+    """A data set without groups has nothing to say about them, rather than zeros."""
+    result = judge(_scores([0, 1], 2), np.array([0, 0]), labels=("a", "b"))
+    assert result.coarse is None
+    assert not [name for name in summary(result) if "coarse" in name]
 
 
 def test_everything_is_json():
