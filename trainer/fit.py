@@ -129,7 +129,7 @@ def _fit_head(model: keras.Model, album: Album, held_out: Looks, recipe: Recipe,
     course = train(small, Work(draw, assess, steps_per_epoch(len(truth), batch=batch)), recipe, watch)
     kernel, bias = (weights.astype(np.float64) for weights in layer.get_weights())
     folded = head.fold(head.Linear(kernel, bias), standard)
-    model.get_layer(models.HEAD).set_weights([folded.kernel.astype(np.float32), folded.bias.astype(np.float32)])
+    models.set_head(model, folded, centre=standard.mean)
     return course
 
 
@@ -137,7 +137,7 @@ def _calibrate(model: keras.Model, held_out: Looks) -> None:
     """Scale the head so that confidences mean what they say; no answer changes."""
     layer = model.get_layer(models.HEAD)
     kernel, bias = (weights.astype(np.float64) for weights in layer.get_weights())
-    features = models.predictor(models.features_of(model))(held_out.pixels)
+    features = models.predictor(keras.Model(model.input, layer.input))(held_out.pixels)
     scaled = head.calibrate(head.Linear(kernel, bias), features, held_out.truth)
     layer.set_weights([scaled.kernel.astype(np.float32), scaled.bias.astype(np.float32)])
 

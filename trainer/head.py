@@ -5,6 +5,7 @@ finished network is a backbone and a dense layer, nothing else. Pure numpy.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,34 @@ def fold(linear: Linear, standard: Standard) -> Linear:
     """The layer that does on plain features what `linear` does on standardized ones."""
     kernel = linear.kernel / standard.spread[:, None]
     return Linear(kernel, linear.bias - standard.mean @ kernel)
+
+
+def chain(first: Linear, second: Linear) -> Linear:
+    """The one layer that does what two do, one after the other."""
+    return Linear(first.kernel @ second.kernel, first.bias @ second.kernel + second.bias)
+
+
+def factor(linear: Linear, dims: int, *, centre: NDArray[np.floating[Any]] | None = None) -> tuple[Linear, Linear]:
+    """Two layers that do what one does: features → embedding (dims,) → logits.
+
+    By singular values (Eckart & Young 1936), shared evenly between the two layers: what tells classes apart strongly is
+    far apart in the embedding. Exact where the kernel's rank is at most `dims`, else the nearest kernel of that rank;
+    dimensions that are not needed stay zero.
+
+    Args:
+        linear: Features → logits.
+        dims: Size of the embedding.
+        centre: (features,), a point whose embedding shall be zero; by default the origin.
+    """
+    left, values, right = np.linalg.svd(linear.kernel, full_matrices=False)
+    rank = min(dims, len(values))
+    share = np.sqrt(values[:rank])
+    kernel = np.zeros((len(linear.kernel), dims))
+    kernel[:, :rank] = left[:, :rank] * share
+    back = np.zeros((dims, linear.kernel.shape[1]))
+    back[:rank] = share[:, None] * right[:rank]
+    middle = np.zeros(len(kernel)) if centre is None else centre.astype(np.float64)
+    return Linear(kernel, -middle @ kernel), Linear(back, linear.bias + middle @ linear.kernel)
 
 
 def discriminant(features: Features, truth: Indices, *, classes: int) -> Linear:

@@ -7,7 +7,7 @@ is a layer, so that the int8 network takes a camera's uint8 pixels as they are.
 import json
 import os
 import platform
-import warnings
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,37 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from edge_agent.shelf import ConfigError, DataError, InputError
+from edge_agent.shelf import DataError, InputError
+from trainer.backbones import BACKBONE, backbone, rescaled
+from trainer.head import Linear, chain, factor
 from trainer.recipe import Recipe, weights_name
+from trainer.weights import load_into
+
+__all__ = [
+    "BACKBONE",
+    "DROPOUT",
+    "EMBEDDING",
+    "HEAD",
+    "be_repeatable",
+    "build",
+    "card",
+    "card_path",
+    "features_of",
+    "has_embedding",
+    "head_of",
+    "load",
+    "predictor",
+    "save",
+    "set_head",
+]
 
 SCHEMA = "shelfwatch.model/1"
-BACKBONE = "backbone"
-"""Name of the layer that turns rescaled pixels into features."""
+DROPOUT = "dropout"
+"""Name of the layer after which the head begins."""
+EMBEDDING = "embedding"
+"""Name of the linear layer in whose output products are compared, where the network has one."""
 HEAD = "scores"
 """Name of the dense softmax layer."""
-BATCH_NORM_MOMENTUM = 0.9
-"""Keras builds MobileNetV2 with 0.999, which needs thousands of steps to forget where it began; ours train for less."""
 PREDICT_BATCH = 32
 
 
@@ -38,83 +59,61 @@ def build(recipe: Recipe, *, classes: int) -> keras.Model:
         A model that is not compiled: (batch, size, size, 3) float32 RGB 0..255 → (batch, classes) float32 softmax.
 
     Raises:
+        ConfigError: Keras has no such network at this size or width.
         InputError: The weights are not there, or cannot be fetched.
         DataError: The weights are for another network.
     """
     pixels = keras.Input((recipe.size_px, recipe.size_px, 3), name="pixels")
-    if recipe.network == "small-cnn":
-        rescaled = layers.Rescaling(1 / 255, name="rescale")(pixels)
-        backbone = _small_cnn(recipe)
-    else:
-        rescaled = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(pixels)
-        backbone = _mobilenet_v2(recipe)
+    seen = backbone(recipe)
     if recipe.weights not in {"imagenet", "none"}:
-        _load_weights(backbone, recipe)
-    features = layers.Dropout(recipe.dropout, name="dropout")(backbone(rescaled))
+        load_into(seen, recipe)
+    features = layers.Dropout(recipe.dropout, name=DROPOUT)(seen(rescaled(pixels, recipe)))
+    if recipe.embedding:
+        features = layers.Dense(recipe.embedding, name=EMBEDDING)(features)
     scores = layers.Dense(classes, activation="softmax", name=HEAD)(features)
-    return keras.Model(pixels, scores, name=recipe.network.replace("-", "_"))
-
-
-def _small_cnn(recipe: Recipe) -> keras.Model:
-    """Three times convolution and max-pooling, then a dense layer: the first network of every Keras course."""
-
-    def filters(count: int) -> int:
-        return max(4, round(count * recipe.width))
-
-    stack = [keras.Input((recipe.size_px, recipe.size_px, 3))]
-    for count in (32, 32, 64):
-        stack += [layers.Conv2D(filters(count), 3, activation="relu"), layers.MaxPooling2D()]
-    return keras.Sequential([*stack, layers.Flatten(), layers.Dense(filters(64), activation="relu")], name=BACKBONE)
-
-
-def _mobilenet_v2(recipe: Recipe) -> keras.Model:
-    """MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381) without its head, averaged over the image."""
-    try:
-        backbone = keras.applications.MobileNetV2(
-            input_shape=(recipe.size_px, recipe.size_px, 3),
-            alpha=recipe.width,
-            include_top=False,
-            weights="imagenet" if recipe.weights == "imagenet" else None,
-            pooling="avg",
-            name=BACKBONE,
-        )
-    except ValueError as error:
-        raise ConfigError("the network cannot be built:", [str(error)]) from error
-    except Exception as error:  # keras.utils.get_file raises bare Exceptions
-        if recipe.weights != "imagenet":
-            raise
-        raise InputError(
-            f"the ImageNet weights cannot be fetched: {error}. Go online once, name a file with --weights PATH, "
-            "or start from nothing with --weights none."
-        ) from error
-    for layer in backbone.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.momentum = BATCH_NORM_MOMENTUM
-    return backbone
-
-
-def _load_weights(backbone: keras.Model, recipe: Recipe) -> None:
-    path = Path(recipe.weights)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such weights file. Check --weights.")
-    described = f"{recipe.network} of width {recipe.width:g}"
-    if not path.name.endswith(".h5"):
-        raise DataError(f"{path} is no weights file for {described}. Name a Keras .weights.h5 file.")
-    try:
-        with warnings.catch_warnings():
-            # Keras only warns where a file holds some of the layers, and leaves the others as they began
-            warnings.simplefilter("error", UserWarning)
-            backbone.load_weights(path)
-    except (ValueError, OSError, KeyError, UserWarning) as error:
-        raise DataError(
-            f"{path} does not fit {described}, or is no file of weights. Give the --network and --width that it was"
-            " saved with, and for small-cnn the --size; they are not read from the file."
-        ) from error
+    return keras.Model(pixels, scores, name=re.sub(r"\W", "_", recipe.network.lower()))
 
 
 def features_of(model: keras.Model) -> keras.Model:
     """The network up to its head: pixels as for the whole → (batch, features) float32."""
-    return keras.Model(model.input, model.get_layer("dropout").input)
+    return keras.Model(model.input, model.get_layer(DROPOUT).input)
+
+
+def has_embedding(model: keras.Model) -> bool:
+    """Whether products can be compared by a layer of the network made for it."""
+    return any(layer.name == EMBEDDING for layer in model.layers)
+
+
+def head_of(model: keras.Model) -> Linear:
+    """Everything after the features as one linear layer, features → logits, with or without an embedding between."""
+    scores = _linear(model.get_layer(HEAD))
+    return chain(_linear(model.get_layer(EMBEDDING)), scores) if has_embedding(model) else scores
+
+
+def set_head(model: keras.Model, linear: Linear, *, centre: NDArray[np.floating[Any]] | None = None) -> None:
+    """Give the head the weights that do what one linear layer does, exactly unless the embedding is too narrow.
+
+    Args:
+        model: Of `build`.
+        linear: Features → logits, as from `head_of`.
+        centre: (features,) means; the embedding of an average photograph then is zero, so that angles tell most.
+    """
+    if not has_embedding(model):
+        _set_linear(model.get_layer(HEAD), linear)
+        return
+    layer = model.get_layer(EMBEDDING)
+    embedding, scores = factor(linear, layer.units, centre=centre)
+    _set_linear(layer, embedding)
+    _set_linear(model.get_layer(HEAD), scores)
+
+
+def _linear(layer: layers.Dense) -> Linear:
+    kernel, bias = (weights.astype(np.float64) for weights in layer.get_weights())
+    return Linear(kernel, bias)
+
+
+def _set_linear(layer: layers.Dense, linear: Linear) -> None:
+    layer.set_weights([linear.kernel.astype(np.float32), linear.bias.astype(np.float32)])
 
 
 def predictor(model: keras.Model) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:

@@ -3,21 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from edge_agent.shelf import ConfigError, nearest
+from edge_agent.shelf import ConfigError
+from trainer import networks
 
-Network = Literal["small-cnn", "mobilenet-v2"]
-
-DEFAULT_SIZE_PX: dict[Network, int] = {"small-cnn": 150, "mobilenet-v2": 224}
-SMALLEST_SIZE_PX = 32
-"""MobileNetV2 halves its input five times."""
+EMBEDDING = 128
+"""Dimensions in which products are compared, where the backbone is pretrained."""
 LEAST_STEPS = 1000
 """Steps that a network of random weights needs to learn anything, whatever the number of photographs."""
 MOST_EPOCHS = 200
 RANGES: dict[str, tuple[float, float]] = {
-    "size_px": (SMALLEST_SIZE_PX, 1024),
+    "size_px": (networks.SMALLEST_PX, 1024),
     "width": (0.05, 4),
+    "embedding": (0, 4096),
     "epochs": (1, 10_000),
     "batch": (1, 4096),
     "lr": (1e-7, 1),
@@ -35,10 +34,11 @@ class Recipe:
     """Everything that decides the outcome of a training run, besides the photographs.
 
     Attributes:
-        network: The architecture.
+        network: The architecture, one of `networks.names`.
         size_px: Side of the square input.
-        width: Multiplies the filters of every layer (MobileNet's alpha).
+        width: Multiplies the filters of every layer (MobileNet's alpha), where the network can be so scaled.
         weights: "imagenet", "none", or the path of a Keras weights file for the backbone.
+        embedding: Dimensions of the linear layer before the scores, in which products are compared; 0 = no such layer.
         freeze: Train the head alone, on features that the backbone computes once.
         epochs: At most so many rounds.
         batch: Photographs (or features) per step.
@@ -51,10 +51,11 @@ class Recipe:
         seed: Everything random follows from it.
     """
 
-    network: Network
+    network: str
     size_px: int
     width: float = 1.0
     weights: str = "none"
+    embedding: int = 0
     freeze: bool = False
     epochs: int = 25
     batch: int = 32
@@ -70,23 +71,23 @@ class Recipe:
 def settle(network: str, *, weights: str | None = None, freeze: bool | None = None, **given: Any) -> Recipe:
     """Fill in what was not asked for (None), with what suits the network and its weights, and check the whole.
 
-    MobileNetV2 starts from ImageNet weights unless told otherwise, and pretrained weights are frozen unless told so.
+    What has ImageNet weights starts from them unless told otherwise, and pretrained weights are frozen unless told so.
 
     Raises:
         ConfigError: Something cannot be done; all problems in one report.
     """
-    known = get_args(Network)
-    if network not in known:
-        raise ConfigError("the training cannot start:", [f'there is no network "{network}"; {nearest(network, known)}'])
-    chosen: Network = network  # type: ignore[assignment]
-    weights = weights or ("imagenet" if chosen == "mobilenet-v2" else "none")
+    if problem := networks.problem(network):
+        raise ConfigError("the training cannot start:", [problem])
+    weights = weights or ("none" if network in networks.SCRATCH else "imagenet")
     frozen = weights != "none" if freeze is None else freeze
-    recipe = Recipe(network=chosen, size_px=DEFAULT_SIZE_PX[chosen], weights=weights, freeze=frozen)
+    embedding = EMBEDDING if weights != "none" and network not in networks.SCRATCH else 0
+    size_px = networks.default_size_px(network)
+    recipe = Recipe(network=network, size_px=size_px, weights=weights, embedding=embedding, freeze=frozen)
     if frozen:  # an epoch takes a blink, so there can be many small steps
         recipe = replace(recipe, epochs=40, batch=128, lr=1e-4, patience=15, dropout=0.5)
     elif weights != "none":
         recipe = replace(recipe, lr=2e-4)
-    elif chosen == "small-cnn":
+    elif network in networks.SCRATCH:
         recipe = replace(recipe, lr=1e-3)
     recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
     if problems := list(_problems(recipe)):
@@ -111,8 +112,7 @@ def _problems(recipe: Recipe) -> Iterator[str]:
             yield f"{name} is {value:g}; it must lie in {least:g}..{most:g}"
     if recipe.freeze and recipe.weights == "none":
         yield "a backbone without weights cannot be frozen; name --weights, or leave --freeze out"
-    if recipe.weights == "imagenet" and recipe.network == "small-cnn":
-        yield 'there are no ImageNet weights for "small-cnn"; use --weights none, or --network mobilenet-v2'
+    yield from networks.misfits(recipe.network, size_px=recipe.size_px, width=recipe.width, weights=recipe.weights)
 
 
 def weights_name(recipe: Recipe) -> str:
