@@ -1,4 +1,4 @@
-"""What a person sees of a training: progress while it runs, curves and a confusion matrix afterwards."""
+"""What a person sees of a training: progress while it runs, and its curves afterwards."""
 
 import csv
 import time
@@ -8,8 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -122,7 +120,7 @@ def draw_curves(history: Sequence[Epoch], folder: Path, *, best_epoch: int) -> N
     """Draw `accuracy.png` and `loss.png`: training and validation over the epochs, the best one marked."""
     epochs = [epoch.epoch for epoch in history]
     for name, unit in (("accuracy", "share of photographs"), ("loss", "cross entropy, nats")):
-        figure, axes = _canvas(7.0, 4.2)
+        figure, axes = canvas(7.0, 4.2)
         for prefix, title in (("", "training"), ("validation_", "validation")):
             axes.plot(epochs, [getattr(epoch, prefix + name) for epoch in history], marker=".", label=title)
         axes.axvline(best_epoch, color="grey", linestyle=":", label=f"best epoch: {best_epoch}")
@@ -133,36 +131,7 @@ def draw_curves(history: Sequence[Epoch], folder: Path, *, best_epoch: int) -> N
         figure.savefig(folder / f"{name}.png", dpi=110)
 
 
-def draw_confusion(confusion: NDArray[np.int64], labels: Sequence[str], path: Path) -> None:
-    """Draw a confusion matrix: rows are the truth, columns the answers, colours the share (0..1) of the row.
-
-    Args:
-        confusion: (classes, classes) counts.
-        labels: Names in the same order.
-        path: The PNG to write.
-    """
-    count = len(labels)
-    side = min(40.0, max(4.5, 3.0 + 0.18 * count))
-    figure, axes = _canvas(side + 1.0, side)
-    share = confusion / np.maximum(1, confusion.sum(axis=1, keepdims=True))
-    image = axes.imshow(share, vmin=0, vmax=1, cmap="Blues")
-    axes.set_xticks(range(count), labels, rotation=90, fontsize=7)
-    axes.set_yticks(range(count), labels, fontsize=7)
-    hits = float(np.trace(confusion)) / max(1, int(confusion.sum()))
-    axes.set(
-        title=f"Confusion matrix: {hits:.1%} of {confusion.sum()} are right",
-        xlabel="answer of the network",
-        ylabel="truth",
-    )
-    for row, column in zip(*np.nonzero(confusion), strict=True):
-        shade = "white" if share[row, column] > 0.5 else "black"
-        number = str(confusion[row, column])
-        axes.text(column, row, number, ha="center", va="center", color=shade, fontsize=6)
-    figure.colorbar(image, ax=axes, shrink=0.6, aspect=40, label="share of the row")
-    figure.savefig(path, dpi=110)
-
-
-def _canvas(width_in: float, height_in: float) -> tuple[Any, Any]:
+def canvas(width_in: float, height_in: float) -> tuple[Any, Any]:
     """A figure and its axes that need no display and leave matplotlib's global state alone."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - only when something is drawn
     from matplotlib.figure import Figure  # noqa: PLC0415

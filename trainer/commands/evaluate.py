@@ -15,7 +15,8 @@ from trainer.commands.common import Data, quiet_start, say
 from trainer.evaluate import Evaluation, as_json, judge
 from trainer.feed import look_at
 from trainer.place import check_folder
-from trainer.report import Terminal, draw_confusion
+from trainer.plots import draw_confusion
+from trainer.report import Terminal
 
 CLASSES_SHOWN = 40
 """Rows of the table of an evaluation; the JSON has all."""
