@@ -1,7 +1,7 @@
 """Which photographs set the ranges of the int8 network, and which it is judged on: never the same ones."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -108,4 +108,4 @@ def _relabelled(where: Path, photos: Sequence[Photo], *, was: Sequence[str], now
             f"{where}: {len(strangers)} of its labels are not among the network's: {hints}."
             " Rename them, or calibrate with the photographs that the network was trained on."
         )
-    return tuple(Photo(photo.path, now.index(was[photo.label_index])) for photo in photos)
+    return tuple(replace(photo, label_index=now.index(was[photo.label_index])) for photo in photos)

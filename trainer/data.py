@@ -1,8 +1,8 @@
 """Photographs on disk → a listing with labels, split for training; and one photograph → pixels. No TensorFlow here.
 
-Three layouts are understood: a folder with `train/`, `validation/` and `test/`, each with one folder per class; one
-folder per class, split by a seed; and a list file with `path, label` on each line. Everything is checked for sense when
-it is listed, and nothing is decoded until `read`.
+Four layouts are understood: a folder with `train/`, `validation/` and `test/`, each with one folder per class; one
+folder per class, split by a seed; a list file with `path, label` on each line; and boxes in COCO's format, a `.json`
+file. Everything is checked for sense when it is listed, and nothing is decoded until `open_photo`.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 
 from edge_agent.regions import whole
 from edge_agent.shelf import DataError, InputError, nearest
+from trainer import shares
 from trainer.classes import agree, read_table
-from trainer.listing import Listed, in_order, list_folder, list_lines, table_groups
+from trainer.coco import list_boxes
+from trainer.listing import Box, Listed, in_order, list_folder, list_lines, table_groups
 
 Pixels = NDArray[np.uint8]
 Part = Literal["all", "train", "validation", "test"]
 
-SPLIT_FRACTION = 0.15
-"""Share of each class that is held out for validation, and again for the test."""
 TRAIN_NAMES = ("train", "training")
 VALIDATION_NAMES = ("validation", "val", "valid")
 TEST_NAMES = ("test", "testing")
@@ -39,10 +39,18 @@ COLLECTED = re.compile(r"-(\d{8}T\d{4})\d{2}-\d{3}$")
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photograph of one thing: where it lies, and the index of its label in the list of labels."""
+    """A photograph of one thing: where it lies, and the index of its label in the list of labels.
+
+    `box_xywh` is the part of the picture that shows the thing, in pixels; None is all of it.
+    """
 
     path: Path
     label_index: int
+    box_xywh: Box | None = None
+
+    def __str__(self) -> str:
+        """Where it lies, and which part of the picture it is."""
+        return str(self.path) if self.box_xywh is None else f"{self.path} box {','.join(map(str, self.box_xywh))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,8 @@ class Coarse:
 class Splits:
     """Photographs by the use that is made of them. `labels[photo.label_index]` is the name of what a photo shows.
 
-    `coarse` has the groups of the labels, where the data set has any.
+    `coarse` has the groups of the labels, where the data set has any. `remarks` are lines for a person, such as what
+    was left out of the listing.
     """
 
     labels: tuple[str, ...]
@@ -65,6 +74,7 @@ class Splits:
     validation: tuple[Photo, ...]
     test: tuple[Photo, ...]
     coarse: Coarse | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def load(path: Path, *, validation: Path | None = None, seed: int) -> Splits:
@@ -101,8 +111,8 @@ def load(path: Path, *, validation: Path | None = None, seed: int) -> Splits:
         raise DataError(
             f"{path}: no photograph is left to validate on. Give each class three or more, or use --validation."
         )
-    _refuse_overlap(train, held_out, where=validation or path)
-    return Splits(labels, train, held_out, test, _coarse(listed, parts.values()))
+    remarks = tuple(remark for part in parts.values() for remark in part.remarks)
+    return Splits(labels, train, held_out, test, _coarse(listed, parts.values()), remarks)
 
 
 def gather(path: Path, *, labels: Sequence[str], part: Part | None = None, seed: int) -> tuple[Photo, ...]:
@@ -134,29 +144,19 @@ def gather(path: Path, *, labels: Sequence[str], part: Part | None = None, seed:
 
 
 def split(photos: Sequence[Photo], *, seed: int) -> tuple[tuple[Photo, ...], tuple[Photo, ...], tuple[Photo, ...]]:
-    """Share photographs out to training, validation and test, class by class, 70/15/15.
+    """Share photographs out to training, validation and test, 70/15/15, as `trainer.shares` describes.
 
-    A class of two gives one to validation, a class of three or more at least one to each. What `shelf-agent collect`
-    took of a class in one minute stays together, unless that leaves a part without any. The same photographs and seed
-    always give the same answer, whatever other classes there are.
+    What `shelf-agent collect` took of a class in one minute stays together, unless that leaves a part without any.
+    Boxes of one picture stay together always.
     """
-    by_class: dict[int, list[Photo]] = {}
-    for photo in photos:
-        by_class.setdefault(photo.label_index, []).append(photo)
-    train: list[Photo] = []
-    validation: list[Photo] = []
-    test: list[Photo] = []
-    for label_index in sorted(by_class):
-        groups = _together(by_class[label_index])
-        order = np.random.default_rng([seed, label_index]).permutation(len(groups))
-        shuffled = [groups[i] for i in order]
-        share = max(1, round(SPLIT_FRACTION * len(groups)))
-        held = share if len(groups) >= 2 else 0
-        kept = share if len(groups) >= 3 else 0
-        validation += chain.from_iterable(shuffled[:held])
-        test += chain.from_iterable(shuffled[held : held + kept])
-        train += chain.from_iterable(shuffled[held + kept :])
-    return tuple(train), tuple(validation), tuple(test)
+    label_indices = [photo.label_index for photo in photos]
+    if any(photo.box_xywh is not None for photo in photos):
+        parts = shares.by_picture(label_indices, [str(photo.path) for photo in photos], seed=seed)
+    else:
+        groups = [minute(photo.path) or str(photo.path) for photo in photos]
+        parts = shares.by_class(label_indices, groups, seed=seed)
+    train, validation, test = (tuple(photos[place] for place in part) for part in parts)
+    return train, validation, test
 
 
 def minute(path: Path) -> str | None:
@@ -167,15 +167,6 @@ def minute(path: Path) -> str | None:
     """
     found = COLLECTED.search(path.stem)
     return found[1] if found else None
-
-
-def _together(members: Sequence[Photo]) -> list[list[Photo]]:
-    """Photographs of one class, those of one minute together; each alone where there would be too few groups."""
-    groups: dict[str, list[Photo]] = {}
-    for photo in members:
-        groups.setdefault(minute(photo.path) or str(photo.path), []).append(photo)
-    enough = len(groups) >= min(3, len(members))
-    return list(groups.values()) if enough else [[photo] for photo in members]
 
 
 def decode(path: Path) -> Pixels:
@@ -204,6 +195,37 @@ def decode(path: Path) -> Pixels:
     return image.astype(np.uint8, copy=False)
 
 
+def open_photo(photo: Photo) -> Pixels:
+    """Decode a photograph, and cut it to its box.
+
+    Returns:
+        (height, width, 3) uint8 BGR.
+
+    Raises:
+        InputError: The file is not there or cannot be opened.
+        DataError: The photograph is corrupt, or its box lies outside of it.
+    """
+    if photo.box_xywh is None:
+        return decode(photo.path)
+    written_ns = photo.path.stat().st_mtime_ns if photo.path.is_file() else 0
+    image = _decoded(photo.path, written_ns)
+    left, top, width, height = photo.box_xywh
+    part = image[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
+    if not part.size:
+        raise DataError(
+            f"{photo}: the box lies outside of the picture, which is {image.shape[1]}×{image.shape[0]} px."
+            " Annotate this picture again, or bring the one that was annotated."
+        )
+    return part.copy()  # so that the rest of the picture can be forgotten
+
+
+@lru_cache(maxsize=4)
+def _decoded(path: Path, written_ns: int) -> Pixels:
+    """The boxes of a picture are mostly asked for one after the other, and a large picture takes long to decode."""
+    del written_ns  # it is there so that a file that has changed is decoded again
+    return decode(path)
+
+
 def read(photo: Photo, size_px: int) -> Pixels:
     """A photograph as the network sees it, made by the same function as on the device.
 
@@ -214,15 +236,18 @@ def read(photo: Photo, size_px: int) -> Pixels:
         InputError: The file is not there or cannot be opened.
         DataError: The photograph is corrupt.
     """
-    return whole(decode(photo.path), size_px=size_px)
+    return whole(open_photo(photo), size_px=size_px)
 
 
 def fingerprint(photos: Iterable[Photo], labels: Sequence[str]) -> str:
-    """A SHA-256 (hex) over the labels and the bytes of the photographs, in any order and wherever they lie."""
+    """A SHA-256 (hex) over the labels, boxes and bytes of the photographs, in any order and wherever they lie."""
+    content: dict[Path, str] = {}
     lines = []
     for photo in photos:
-        content = hashlib.sha256(photo.path.read_bytes()).hexdigest()
-        lines.append(f"{labels[photo.label_index]}\t{content}")
+        if photo.path not in content:
+            content[photo.path] = hashlib.sha256(photo.path.read_bytes()).hexdigest()
+        box = "" if photo.box_xywh is None else f"\t{photo.box_xywh}"
+        lines.append(f"{labels[photo.label_index]}\t{content[photo.path]}{box}")
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
@@ -266,7 +291,7 @@ def _listed(path: Path) -> Listed:
     if path.is_dir():
         return list_folder(path)
     if path.is_file():
-        return list_lines(path)
+        return list_boxes(path) if path.suffix.lower() == ".json" else list_lines(path)
     raise InputError(f"{path}: there is no such folder or list file. Check the path.")
 
 
@@ -292,13 +317,4 @@ def _indexed(listed: Listed, labels: Sequence[str]) -> tuple[Photo, ...]:
             f"{listed.source}: {len(strangers)} of its labels are not among those that were trained: {hints}. "
             "Rename them, or train on them."
         )
-    return tuple(Photo(path, index[label]) for path, label in listed.photos)
-
-
-def _refuse_overlap(train: Sequence[Photo], held_out: Sequence[Photo], *, where: Path) -> None:
-    """A photograph that was trained on proves nothing."""
-    if shared := {photo.path for photo in train} & {photo.path for photo in held_out}:
-        raise DataError(
-            f"{where}: {len(shared)} held-out photographs are trained on as well, such as {min(shared)}. "
-            "Take them out of one of the two."
-        )
+    return tuple(Photo(entry.path, index[entry.label], entry.box_xywh) for entry in listed.photos)

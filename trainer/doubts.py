@@ -1,5 +1,6 @@
 """What makes a network worth less than its figures say, as far as it shows before the slow work."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -19,7 +20,9 @@ WITHOUT = {EMPTY: "cannot see a gap", OCCLUDED: "cannot tell an arm from a produ
 
 def of_training(splits: Splits, photographs: Path) -> Iterator[str]:
     """Say what to doubt about a training on `splits`, listed from `photographs`."""
+    yield from splits.remarks
     yield from of_labels(splits.labels, photographs)
+    yield from _of_overlap(splits)
     yield from _of_leaks(splits)
     yield from _of_few(splits)
 
@@ -47,6 +50,48 @@ def _meant(label: str) -> str | None:
         return None
     close = get_close_matches(label.strip().casefold(), SPECIAL_LABELS, n=1, cutoff=ALIKE)
     return close[0] if close else None
+
+
+def _of_overlap(splits: Splits) -> Iterator[str]:
+    """What was trained on proves nothing, whatever the file is called."""
+    held_out = (*splits.validation, *splits.test)
+    trained = {photo.path for photo in splits.train}
+    shared = [str(path) for path in sorted({photo.path for photo in held_out} & trained)]
+    others = sorted({photo.path for photo in held_out} - trained)
+    shared += [f"{path} (the bytes of {twin})" for path, twin in _twins(others, sorted(trained))]
+    if shared:
+        yield (
+            f"{len(shared)} held-out photographs are trained on as well: {_some(shared)}. The figures will be better"
+            " than the shelf's; take them out of one of the two."
+        )
+
+
+def _twins(paths: Sequence[Path], among: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    """Those of `paths` that have the same bytes as another file; only files of equal size are opened."""
+    sizes = _by_size(among)
+    for size, candidates in _by_size(paths).items():
+        known = {_digest(path): path for path in sizes.get(size, ())}
+        for path in candidates if known else ():
+            if twin := known.get(_digest(path)):
+                yield path, twin
+
+
+def _by_size(paths: Sequence[Path]) -> dict[int, list[Path]]:
+    """Files by size in bytes; a file that is not there is the business of whoever reads it."""
+    sizes: dict[int, list[Path]] = {}
+    for path in paths:
+        if path.is_file():
+            sizes.setdefault(path.stat().st_size, []).append(path)
+    return sizes
+
+
+def _digest(path: Path) -> str:
+    """Of the content; a file that cannot be opened is like no other."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return str(path)
 
 
 def _of_leaks(splits: Splits) -> Iterator[str]:

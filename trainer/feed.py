@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_agent.regions import whole
 from edge_agent.shelf import DataError, ShelfwatchError
 from trainer.augment import Jitter, shrunk, view
-from trainer.data import Photo, decode
+from trainer.data import Photo, open_photo
 from trainer.report import Watch
 
 Pixels = NDArray[np.uint8]
@@ -45,7 +45,7 @@ class Album:
     def image(self, index: int) -> Pixels:
         """A photograph, (height, width, 3) uint8 BGR, at least as large as views need."""
         kept = self.copies[index]
-        return decode(self.photos[index].path) if kept is None else kept
+        return open_photo(self.photos[index]) if kept is None else kept
 
 
 def open_album(photos: Sequence[Photo], *, size_px: int, watch: Watch, kept_bytes: int = KEPT_BYTES) -> Album:
@@ -102,7 +102,7 @@ def _read(
 
     def read(photo: Photo) -> Pixels | str:
         try:
-            return develop(decode(photo.path))
+            return develop(open_photo(photo))
         except ShelfwatchError as error:
             return str(error)
 

@@ -11,17 +11,32 @@ PHOTO_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".
 """What counts as a photograph in a folder. A list file may name anything."""
 
 
+Box = tuple[int, int, int, int]
+"""Left edge, top edge, width and height, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A photograph with the name of its label, and the part of the picture that shows it; None is all of it."""
+
+    path: Path
+    label: str
+    box_xywh: Box | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Paths with the names of their labels. `labels` are those that occur, in the order that a network gives them.
+    """What a data set names. `labels` are those that occur, in the order that a network gives them.
 
-    `groups` are those of the labels, in the same order, or () where nothing is said of groups.
+    `groups` are those of the labels, in the same order, or () where nothing is said of groups. `remarks` are lines for
+    a person, such as what was left out.
     """
 
     source: Path
     labels: tuple[str, ...]
-    photos: tuple[tuple[Path, str], ...]
+    photos: tuple[Entry, ...]
     groups: tuple[Group, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def list_folder(folder: Path) -> Listed:
@@ -39,14 +54,14 @@ def list_folder(folder: Path) -> Listed:
     classes = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
     if not classes:
         raise DataError(f"{folder} is empty of class folders. Put the photographs of each class into one of its own.")
-    photos: list[tuple[Path, str]] = []
+    photos: list[Entry] = []
     for class_folder in classes:
         found = sorted(path for path in class_folder.rglob("*") if _is_photo(path, class_folder))
         if not found:
             raise DataError(
                 f"{class_folder} has no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}). Add some or remove it."
             )
-        photos += [(path, class_folder.name) for path in found]
+        photos += [Entry(path, class_folder.name) for path in found]
     labels = tuple(child.name for child in classes)
     table = read_table(folder / "classes.csv", by_id=False)
     return Listed(folder, labels, tuple(photos), table_groups(folder / "classes.csv", labels, table.groups))
@@ -88,7 +103,7 @@ def list_lines(path: Path) -> Listed:
     table_path = path.with_name("classes.csv")
     table = read_table(table_path, by_id=True)
     names = table.names
-    photos: list[tuple[Path, str]] = []
+    photos: list[Entry] = []
     keys: set[str] = set()
     for line, row in rows:
         if len(row) not in (2, 3) or not row[0] or not row[1]:
@@ -99,7 +114,7 @@ def list_lines(path: Path) -> Listed:
                 f'{path}, line {line}: class "{key}" is not in classes.csv; {nearest(key, names)}. Mend either.'
             )
         keys.add(key)
-        photos.append((path.parent / row[0], names.get(key, key)))
+        photos.append(Entry(path.parent / row[0], names.get(key, key)))
     if not photos:
         raise DataError(f'{path} lists no photographs. Write a line "path, label" for each.')
     labels = tuple(names.get(key, key) for key in in_order(keys))

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from trainer.data import Photo, Splits, minute, split
+import pytest
+
+from trainer.data import Photo, Splits, load, minute, split
 from trainer.doubts import of_labels, of_training
 
 
@@ -64,3 +66,28 @@ def test_classes_with_little_to_judge_by_are_named():
     assert len(said) == 1
     assert '"occluded" 9.' in said[0]
     assert '"empty"' not in said[0]
+
+
+def _overlaps(splits):
+    """The warnings of photographs that are trained on and held out."""
+    return [message for message in of_training(splits, Path("lists")) if "trained on as well" in message]
+
+
+def test_a_photograph_in_both_lists_is_warned_of_by_name(tmp_path):
+    """Figures that flatter are not refused but said to flatter, with a few names, how many, and what to do."""
+    (tmp_path / "train.txt").write_text("".join(f"{number}.jpg, {number % 2}\n" for number in range(9)))
+    (tmp_path / "val.txt").write_text("".join(f"{number}.jpg, {number % 2}\n" for number in range(1, 20)))
+    (said,) = _overlaps(load(tmp_path / "train.txt", validation=tmp_path / "val.txt", seed=0))
+    assert said.startswith(f"8 held-out photographs are trained on as well: {tmp_path}/1.jpg, ")
+    assert "5.jpg and 3 more. The figures will be better than the shelf's; take them out" in said
+
+
+@pytest.mark.parametrize(("copy", "warned"), [(b"the same", 1), (b"the ones", 0), (b"shorter", 0)])
+def test_a_copy_under_another_name_is_warned_of(tmp_path, copy, warned):
+    """It is the bytes that count, not the name nor the size; files that are gone are passed over."""
+    for name, content in (("a.jpg", b"the same"), ("b.jpg", b"else"), ("c.jpg", copy)):
+        (tmp_path / name).write_bytes(content)
+    a, b, c, gone = (Photo(tmp_path / f"{name}.jpg", 0) for name in ("a", "b", "c", "gone"))
+    said = _overlaps(Splits(("empty", "occluded"), (a, b, gone), (), (c,)))
+    assert len(said) == warned
+    assert all(f"{c.path} (the bytes of {a.path})" in line for line in said)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.shelf import DataError, InputError
-from trainer.listing import list_folder, list_lines
+from trainer.listing import Entry, list_folder, list_lines
 
 
 def _write(path: Path, text: str) -> Path:
@@ -21,7 +21,7 @@ def test_class_folders_are_labels_in_the_order_of_their_names(tmp_path):
         (tmp_path / name).touch()
     listed = list_folder(tmp_path)
     assert listed.labels == ("cola", "oat")
-    assert listed.photos == ((tmp_path / "cola/monday/1.JPG", "cola"), (tmp_path / "oat/1.jpg", "oat"))
+    assert listed.photos == (Entry(tmp_path / "cola/monday/1.JPG", "cola"), Entry(tmp_path / "oat/1.jpg", "oat"))
 
 
 def test_an_empty_folder_is_an_error_with_a_remedy(tmp_path):
@@ -54,7 +54,7 @@ def test_a_list_takes_the_names_of_its_ids_from_the_table_beside_it(tmp_path):
     _write(tmp_path / "classes.csv", "Class Name (str),Class ID (int),Coarse\nPear,10,x\nApple,2,x\nKiwi,3,x\n")
     listed = list_lines(_write(tmp_path / "train.txt", "a/1.jpg, 10, 0\n\n# a comment\nb/2.jpg, 2, 0\n"))
     assert listed.labels == ("Apple", "Pear")
-    assert listed.photos == ((tmp_path / "a/1.jpg", "Pear"), (tmp_path / "b/2.jpg", "Apple"))
+    assert listed.photos == (Entry(tmp_path / "a/1.jpg", "Pear"), Entry(tmp_path / "b/2.jpg", "Apple"))
 
 
 def test_without_a_table_the_text_is_the_label(tmp_path):
