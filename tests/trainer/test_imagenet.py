@@ -11,15 +11,16 @@ import sys
 from pathlib import Path
 import h5py, keras, numpy as np
 from keras.src.legacy.saving import legacy_h5_format
-from trainer import models
+from trainer import models, networks
 from trainer.recipe import settle
-given, cache = Path(sys.argv[1]), Path(sys.argv[2]) / "models"
-cache.mkdir(parents=True)
-plain = keras.applications.MobileNetV2(input_shape=(96, 96, 3), include_top=False, weights=None, pooling="avg")
+network, given, fetched = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+fetched.parent.mkdir(parents=True)
+network_of_keras = getattr(keras.applications, networks.application(network))
+plain = network_of_keras(input_shape=(128, 128, 3), include_top=False, weights=None, pooling="avg")
 plain.load_weights(given)
-with h5py.File(cache / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_96_no_top.h5", "w") as file:
+with h5py.File(fetched, "w") as file:
     legacy_h5_format.save_weights_to_hdf5_group(file, plain)
-built = models.build(settle("mobilenet-v2", weights="imagenet", size_px=96, width=1.0), classes=3)
+built = models.build(settle(network, weights="imagenet", size_px=128), classes=3)
 backbone = built.get_layer(models.BACKBONE)
 assert all(np.array_equal(a, b) for a, b in zip(plain.get_weights(), backbone.get_weights(), strict=True))
 print("the same", len(plain.get_weights()))
@@ -44,10 +45,17 @@ def run(script, *args, home):
 
 
 @pytest.mark.data
-def test_imagenet_weights_are_those_of_keras(shared_data, tmp_path):
+@pytest.mark.parametrize(
+    ("network", "given", "fetched"),
+    [
+        ("mobilenet-v1", "mobilenet_v1", "mobilenet_1_0_128_tf_no_top.h5"),
+        ("mobilenet-v2", "mobilenet_v2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_128_no_top.h5"),
+    ],
+)
+def test_imagenet_weights_are_those_of_keras(shared_data, tmp_path, network, given, fetched):
     """What Keras has fetched once is what the backbone gets, layer by layer."""
-    weights = shared_data / "weights" / "mobilenet_v2_imagenet.weights.h5"
-    done = run(SCRIPT, weights, tmp_path, home=tmp_path)
+    weights = shared_data / "weights" / f"{given}_imagenet.weights.h5"
+    done = run(SCRIPT, network, weights, tmp_path / "models" / fetched, home=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith("the same ")
 
