@@ -5,6 +5,7 @@ from typing import Any
 import typer
 
 from edge_agent.exits import reported
+from trainer.commands.augment import augment
 from trainer.commands.evaluate import evaluate
 from trainer.commands.fit import fit
 
@@ -14,7 +15,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (fit, evaluate):  # in the order of --help
+for command in (augment, fit, evaluate):  # in the order of --help
     app.command()(command)
 
 

@@ -116,8 +116,8 @@ def glare(image: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def defocus(image: Pixels, rng: np.random.Generator) -> Pixels:
-    """Every point becomes a disc, of a radius up to a fiftieth of the picture."""
-    radius_px = max(0.8, rng.uniform(0.005, 0.02) * len(image))
+    """Every point becomes a disc, of a radius up to a seventieth of the picture."""
+    radius_px = max(0.8, rng.uniform(0.005, 0.015) * len(image))
     reach = int(np.ceil(radius_px))
     steps = np.arange(-reach, reach + 1, dtype=np.float32)
     disc = (radius_px + 0.5 - np.hypot(steps[None, :], steps[:, None])).clip(0, 1)
