@@ -25,6 +25,7 @@ from edge_agent.shelf import DataError, InputError, nearest
 from trainer import shares
 from trainer.classes import agree, read_table
 from trainer.coco import list_boxes
+from trainer.jpeg import READ_AS, reduction
 from trainer.listing import Box, Listed, in_order, list_folder, list_lines, table_groups
 
 Pixels = NDArray[np.uint8]
@@ -169,8 +170,12 @@ def minute(path: Path) -> str | None:
     return found[1] if found else None
 
 
-def decode(path: Path) -> Pixels:
+def decode(path: Path, *, least_px: int | None = None) -> Pixels:
     """Decode a photograph, upright by its EXIF note.
+
+    Args:
+        path: Of the file.
+        least_px: Where given, a JPEG may come out smaller, but not below this along its shorter side.
 
     Returns:
         (height, width, 3) uint8 BGR.
@@ -185,8 +190,9 @@ def decode(path: Path) -> Pixels:
         raise InputError(f"{path}: cannot be opened ({error.strerror}). Mend the list or bring the file.") from error
     # libjpeg fills what is missing with grey, so a cut-off JPEG is told by its missing end marker
     cut_short = encoded.startswith(b"\xff\xd8") and encoded.rfind(b"\xff\xd9") < len(encoded) // 2
+    flag = cv2.IMREAD_COLOR if least_px is None else READ_AS[reduction(encoded, least_px=least_px)]
     try:
-        image = None if cut_short or not encoded else cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+        image = None if cut_short or not encoded else cv2.imdecode(np.frombuffer(encoded, np.uint8), flag)
     except cv2.error as error:
         raise DataError(f"{path}: OpenCV refuses it ({error.err}). Remove it or make it smaller.") from error
     if image is None:
@@ -195,8 +201,12 @@ def decode(path: Path) -> Pixels:
     return image.astype(np.uint8, copy=False)
 
 
-def open_photo(photo: Photo) -> Pixels:
+def open_photo(photo: Photo, *, least_px: int | None = None) -> Pixels:
     """Decode a photograph, and cut it to its box.
+
+    Args:
+        photo: Which.
+        least_px: As in `decode`; what is cut to a box is decoded in full.
 
     Returns:
         (height, width, 3) uint8 BGR.
@@ -206,7 +216,7 @@ def open_photo(photo: Photo) -> Pixels:
         DataError: The photograph is corrupt, or its box lies outside of it.
     """
     if photo.box_xywh is None:
-        return decode(photo.path)
+        return decode(photo.path, least_px=least_px)
     written_ns = photo.path.stat().st_mtime_ns if photo.path.is_file() else 0
     image = _decoded(photo.path, written_ns)
     left, top, width, height = photo.box_xywh
