@@ -208,26 +208,6 @@ def test_mobilenet_takes_any_width_and_size_and_pixels_as_they_are():
     assert scores.sum(axis=1) == pytest.approx(1, abs=1e-4)
 
 
-def test_weights_of_another_network_are_refused_by_name(tmp_path):
-    """The message is ours alone: which file and which network do not fit, and which options say what fits."""
-    path = tmp_path / "other.weights.h5"
-    models.build(_recipe(), classes=2).get_layer(models.BACKBONE).save_weights(path)
-    with pytest.raises(DataError, match=r"other\.weights\.h5 does not fit mobilenet-v2 of width 0\.1"):
-        models.build(settle("mobilenet-v2", weights=str(path), width=0.1, size_px=32), classes=2)
-    with pytest.raises(DataError, match=r"fit small-cnn of width 0\.5, or is no file of weights\. Give the --network"):
-        models.build(_recipe(weights=str(path), width=0.5), classes=2)
-
-
-def test_weights_that_are_not_there_or_no_weights_are_told_apart(tmp_path):
-    """A wrong path is an input error, a wrong file a data error."""
-    with pytest.raises(InputError, match="--weights"):
-        models.build(_recipe(weights=str(tmp_path / "gone.weights.h5")), classes=2)
-    for name in ("text.weights.h5", "model.keras"):
-        (tmp_path / name).write_text("no weights")
-        with pytest.raises(DataError, match=name):
-            models.build(_recipe(weights=str(tmp_path / name)), classes=2)
-
-
 def test_a_model_is_not_read_without_its_card(tmp_path):
     """A network without labels is of no use to anybody."""
     recipe = _recipe()
