@@ -36,7 +36,7 @@ def confused_pairs(confusion: Indices, *, most: int) -> tuple[Pair, ...]:
 
 
 def examples(pair: Pair, answers: Indices, truth: Indices, *, most: int) -> tuple[list[int], list[int]]:
-    """Photographs that show a pair: those of it that are wrong, and those of the other product that are right.
+    """Photographs that show a pair: those taken for the other product, and those that are it, right answers first.
 
     Args:
         pair: One of `confused_pairs`.
@@ -45,8 +45,9 @@ def examples(pair: Pair, answers: Indices, truth: Indices, *, most: int) -> tupl
         most: Of each kind at most.
     """
     wrong = np.flatnonzero((truth == pair.truth) & (answers == pair.answer))
-    right = np.flatnonzero((truth == pair.answer) & (answers == pair.answer))
-    return wrong[:most].tolist(), right[:most].tolist()
+    other = np.flatnonzero(truth == pair.answer)
+    other = other[np.argsort(answers[other] != pair.answer, kind="stable")]
+    return wrong[:most].tolist(), other[:most].tolist()
 
 
 def worst(scores: Scores, truth: Indices, *, most: int) -> list[int]:

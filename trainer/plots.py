@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,10 +77,9 @@ def draw_coverage(curve: Coverage, path: Path, *, rejection: Rejection | None) -
     figure, axes = canvas(SIDE_IN * 1.3, SIDE_IN * 0.85)
     axes.plot(curve.coverage, curve.accuracy, label="the surest answers")
     if rejection is not None and len(kept := np.flatnonzero(curve.threshold >= rejection.threshold)):
-        at = kept[-1]
-        axes.plot(curve.coverage[at], curve.accuracy[at], "o", color="tab:red", label="at the model's threshold")
-        note = f"{curve.accuracy[at]:.1%} of {curve.coverage[at]:.1%}"
-        axes.annotate(note, (curve.coverage[at], curve.accuracy[at]), (0, 12), textcoords="offset points", ha="right")
+        share, right = curve.coverage[kept[-1]], curve.accuracy[kept[-1]]
+        label = f"at the model's threshold: {right:.1%} of {share:.1%}"
+        axes.plot(share, right, "o", color="tab:red", label=label)
     axes.set(
         title=f"Accuracy against coverage: {curve.accuracy[-1]:.1%} of all",
         xlabel="share of the photographs that is answered",
@@ -90,6 +90,16 @@ def draw_coverage(curve: Coverage, path: Path, *, rejection: Rejection | None) -
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left")
     figure.savefig(path, dpi=DPI)
+
+
+def sheet(rows: int, columns: int, *, cell_wh_in: tuple[float, float]) -> tuple[Any, NDArray[Any]]:
+    """A figure and its (rows, columns) cells, invisible until something is shown in them."""
+    figure, axes = canvas(columns * cell_wh_in[0], rows * cell_wh_in[1] + 0.4)
+    axes.remove()
+    cells: NDArray[Any] = figure.subplots(rows, columns, squeeze=False)
+    for cell in cells.flat:
+        cell.set(xticks=[], yticks=[], visible=False)
+    return figure, cells
 
 
 def literal(label: str) -> str:

@@ -49,6 +49,34 @@ class Rejection:
         return {"score": self.score, "threshold": self.threshold, "known_lost": self.known_lost}
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a threshold does to known photographs: the share that is answered, and the accuracy of these; 0..1.
+
+    `accuracy` is None where nothing is answered.
+    """
+
+    coverage: float
+    accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """How well unknown products are told from known ones; all shares in 0..1.
+
+    Attributes:
+        photographs: How many unknown ones there are.
+        auroc: How often a known photograph is surer than an unknown one.
+        caught: Share of the unknown ones that the threshold of the model rejects; None where it has none.
+        caught_at_loss: The same for a threshold that loses `KNOWN_LOST` of the known photographs at hand.
+    """
+
+    photographs: int
+    auroc: float
+    caught: float | None
+    caught_at_loss: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage:
     """Accuracy against coverage, from the surest answer alone (first) to all of them (last).
@@ -118,14 +146,15 @@ def kept(scores: Scores, rejection: Rejection) -> NDArray[np.bool_]:
     return sure
 
 
-def coverage(scores: Scores, truth: Indices) -> Coverage:
+def coverage(scores: Scores, truth: Indices, *, score: Score = "max_probability") -> Coverage:
     """Accuracy of the surest answers, for each share of photographs that can be answered; equal sureness goes together.
 
     Args:
         scores: (n, classes) probabilities, n at least 1.
         truth: (n,) label indices.
+        score: What sureness is.
     """
-    sure = sureness(scores)
+    sure = sureness(scores, score)
     order = np.argsort(-sure, kind="stable")
     right = np.cumsum(scores.argmax(axis=1)[order] == truth[order])
     ordered = sure[order]
@@ -150,3 +179,21 @@ def auroc(known: Sureness, unknown: Sureness) -> float:
 def caught(unknown: Scores, rejection: Rejection) -> float:
     """Share (0..1) of unknown photographs, (m, classes), that the threshold rejects; m at least 1."""
     return float(1 - kept(unknown, rejection).mean())
+
+
+def judge_known(scores: Scores, truth: Indices, rejection: Rejection) -> Kept:
+    """What a threshold does to photographs of known products, (n, classes) probabilities with the truth (n,)."""
+    sure = kept(scores, rejection)
+    right = scores.argmax(axis=1) == truth
+    return Kept(float(sure.mean()), float(right[sure].mean()) if sure.any() else None)
+
+
+def judge_unknown(known: Scores, unknown: Scores, rejection: Rejection | None) -> Unknown:
+    """How well the probabilities of known (n, classes) and unknown (m, classes) photographs are told apart."""
+    score: Score = rejection.score if rejection else "max_probability"
+    return Unknown(
+        photographs=len(unknown),
+        auroc=auroc(sureness(known, score), sureness(unknown, score)),
+        caught=caught(unknown, rejection) if rejection else None,
+        caught_at_loss=caught(unknown, threshold(known, score=score)),
+    )

@@ -16,11 +16,11 @@ def test_the_most_frequent_confusion_comes_first():
 
 
 def test_examples_show_both_sides_of_a_confusion():
-    """Truth 0 0 0 1 1 2, answers 1 1 0 1 0 1: two of 0 are taken for 1, and one 1 is right."""
-    truth, answers = np.array([0, 0, 0, 1, 1, 2]), np.array([1, 1, 0, 1, 0, 1])
+    """Truth 0 0 0 1 1 2, answers 1 1 0 0 1 1: two of 0 are taken for 1; of 1 itself, the right answer leads."""
+    truth, answers = np.array([0, 0, 0, 1, 1, 2]), np.array([1, 1, 0, 0, 1, 1])
     pair = confused_pairs(np.array([[1, 2, 0], [1, 1, 0], [0, 1, 0]]), most=1)[0]
-    assert examples(pair, answers, truth, most=5) == ([0, 1], [3])
-    assert examples(pair, answers, truth, most=1) == ([0], [3])
+    assert examples(pair, answers, truth, most=5) == ([0, 1], [4, 3])
+    assert examples(pair, answers, truth, most=1) == ([0], [4])
 
 
 def test_the_worst_are_wrong_and_sure():

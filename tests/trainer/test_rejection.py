@@ -6,7 +6,20 @@ import numpy as np
 import pytest
 
 from edge_agent.shelf import DataError
-from trainer.rejection import Rejection, auroc, caught, coverage, kept, of_card, sureness, threshold
+from trainer.rejection import (
+    Kept,
+    Rejection,
+    Unknown,
+    auroc,
+    caught,
+    coverage,
+    judge_known,
+    judge_unknown,
+    kept,
+    of_card,
+    sureness,
+    threshold,
+)
 
 
 def _scores(sure):
@@ -68,6 +81,23 @@ def test_auroc_counts_pairs_and_halves_ties():
 def test_unknown_photographs_below_the_threshold_are_caught():
     """The threshold itself is kept, as it is for known ones."""
     assert caught(_scores([0.55, 0.7, 0.75, 0.9]), Rejection(0.75, 0.05)) == 0.5
+
+
+def test_what_is_kept_is_judged_alone():
+    """Sureness .9 right, .8 wrong, .6 right: at .7 two are answered, half of them right; at 1 none is."""
+    scores, truth = _scores([0.9, 0.8, 0.6]), np.array([0, 1, 0])
+    assert judge_known(scores, truth, Rejection(0.7, 0.05)) == Kept(pytest.approx(2 / 3), 0.5)
+    assert judge_known(scores, truth, Rejection(1.0, 0.05)) == Kept(0.0, None)
+
+
+def test_unknown_products_are_judged_at_both_thresholds():
+    """Twenty known photographs spare one at 5 %, so the second least sure of them sets the threshold at hand."""
+    known = _scores([0.6, 0.8, *[0.95] * 18])
+    unknown = _scores([0.55, 0.7, 0.9, 0.99])
+    assert judge_unknown(known, unknown, Rejection(0.94, 0.1)) == Unknown(
+        photographs=4, auroc=pytest.approx((1 + 2 + 18 * 3) / 80), caught=0.75, caught_at_loss=0.5
+    )
+    assert judge_unknown(known, unknown, None).caught is None
 
 
 def test_a_card_gives_back_what_was_put_into_it():

@@ -1,8 +1,9 @@
 """`shelf-train evaluate`: a network and photographs it has not seen → its figures, as a table, JSON and pictures."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,56 +13,93 @@ from typer import Option
 
 from trainer import data
 from trainer.commands.common import Data, quiet_start, say
-from trainer.evaluate import Evaluation, as_json, judge
-from trainer.feed import look_at
+from trainer.evaluate import Evaluation, as_json, reliability
+from trainer.gallery import draw_errors, draw_pairs
+from trainer.mistakes import confused_pairs, worst
 from trainer.place import check_folder
-from trainer.plots import draw_confusion
+from trainer.plots import draw_confusion, draw_coverage, draw_reliability
+from trainer.rejection import KNOWN_LOST, coverage
 from trainer.report import Terminal
+
+if TYPE_CHECKING:
+    from trainer.trial import Trial
 
 CLASSES_SHOWN = 40
 """Rows of the table of an evaluation; the JSON has all."""
+PAIRS_DRAWN = 8
+PAIRS_SAID = 3
+PAIRS_WRITTEN = 50
+ERRORS_DRAWN = 30
+
+Split = Annotated[
+    data.Part | None, Option(help="all, train, validation or test; test (or else validation) where DATA has it.")
+]
+SplitSeed = Annotated[int | None, Option(help="Of the split; by default the seed of the training.")]
+Strange = Annotated[
+    Path | None,
+    Option(metavar="DATA", help="Photographs of products that the network doesn't know; a folder or a list."),
+]
 
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A .keras file of shelf-train fit, its card beside it.")],
     photographs: Data,
-    out: Annotated[Path | None, Option(help="Folder for evaluation.json and confusion.png.")] = None,
-    split: Annotated[
-        data.Part | None, Option(help="all, train, validation or test; test (or else validation) where DATA has it.")
-    ] = None,
-    seed: Annotated[int | None, Option(help="Of the split; by default the seed of the training.")] = None,
+    out: Annotated[Path | None, Option(help="Folder for evaluation.json and pictures of the figures.")] = None,
+    split: Split = None,
+    seed: SplitSeed = None,
+    unknown: Strange = None,
 ) -> None:
-    """Judge a network: accuracy, precision, recall and F1 of every class, top-5 accuracy, confusion matrix."""
+    """Judge a network: accuracy, precision, recall and F1 of every class and group, what it mixes up, how sure it is.
+
+    --out takes the figures as JSON, and pictures of the confusion matrix, of reliability, of accuracy against coverage,
+    of what is taken for what, and of the surest mistakes.
+    """
     if out is not None:
         check_folder(out)
     with quiet_start():
-        from trainer import models  # noqa: PLC0415 - TensorFlow takes seconds to load
+        from trainer import trial  # noqa: PLC0415 - TensorFlow takes seconds to load
 
-    network, card = models.load(model)
-    labels = [str(label) for label in card["labels"]]
-    seed = int(card.get("recipe", {}).get("seed", 0)) if seed is None else seed
-    photos = data.gather(photographs, labels=labels, part=split, seed=seed)
     console = Console()
     with Terminal(console) as watch:
-        if split is None and (unseen := data.unseen(photos, labels, seed=seed, trained_sha256=_trained_sha256(card))):
-            watch.say(f"the network was trained on these; judging the {len(unseen)} kept for the test (see --split)")
-            photos = unseen
-        looks = look_at(photos, size_px=int(network.input_shape[1]), watch=watch)
-        for problem in looks.problems:
-            watch.say(f"left out: {problem}")
-        evaluation = judge(models.predictor(network)(looks.pixels), looks.truth, labels=labels)
-    _show(evaluation, console)
+        held = trial.hold(trial.Asked(model, photographs, split, seed, unknown), watch=watch)
+    _show(held.evaluation, console)
+    _show_trial(held, console)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        report = {"model": model.name, "unreadable": len(looks.problems), **as_json(evaluation)}
-        (out / "evaluation.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        draw_confusion(evaluation.confusion, labels, out / "confusion.png")
-        wrote = f"wrote {out / 'evaluation.json'}, {out / 'confusion.png'}"
-        say(console, wrote)
+        say(console, f"wrote {', '.join(str(file) for file in _write(held, model.name, out))}")
 
 
-def _trained_sha256(card: dict[str, Any]) -> str:
-    return str(card.get("data", {}).get("sha256"))
+def report_of(held: "Trial", name: str) -> dict[str, Any]:
+    """Every figure of a trial in JSON's own types; `name` is that of the model."""
+    report = {"model": name, "unreadable": len(held.looks.problems), **as_json(held.evaluation)}
+    report["reliability"] = [asdict(found) for found in reliability(held.scores, held.looks.truth)]
+    report["pairs"] = [
+        {**asdict(pair), "truth": held.labels[pair.truth], "answer": held.labels[pair.answer]}
+        for pair in confused_pairs(held.evaluation.confusion, most=PAIRS_WRITTEN)
+    ]
+    if held.rejection and held.kept:
+        report["rejection"] = {**held.rejection.as_json(), **asdict(held.kept)}
+    if held.unknown:
+        report["unknown"] = asdict(held.unknown)
+    return report
+
+
+def _write(held: "Trial", name: str, out: Path) -> list[Path]:
+    """Write the figures and their pictures; those of mistakes only where there are some."""
+    evaluation, truth = held.evaluation, held.looks.truth
+    report = json.dumps(report_of(held, name), indent=2, ensure_ascii=False)
+    names = ["evaluation.json", "confusion.png", "reliability.png", "coverage.png"]
+    (out / "evaluation.json").write_text(report + "\n", encoding="utf-8")
+    draw_confusion(evaluation.confusion, held.labels, out / "confusion.png")
+    bins = reliability(held.scores, truth)
+    draw_reliability(bins, out / "reliability.png", calibration_error=evaluation.calibration_error)
+    score = held.rejection.score if held.rejection else "max_probability"
+    draw_coverage(coverage(held.scores, truth, score=score), out / "coverage.png", rejection=held.rejection)
+    if mistakes := worst(held.scores, truth, most=ERRORS_DRAWN):
+        draw_errors(held.shown, mistakes, out / "errors.png")
+        draw_pairs(held.shown, confused_pairs(evaluation.confusion, most=PAIRS_DRAWN), out / "pairs.png")
+        names += ["errors.png", "pairs.png"]
+    return [out / file for file in names]
 
 
 def _show(evaluation: Evaluation, console: Console) -> None:
@@ -75,12 +113,32 @@ def _show(evaluation: Evaluation, console: Console) -> None:
     if more := len(occurring) - CLASSES_SHOWN:
         table.caption = f"and {more} more with a higher F1" if more > 0 else None
     console.print(table)
-    console.print(
-        f"{evaluation.photographs} photographs: accuracy {evaluation.accuracy:.1%}, "
+    groups = evaluation.coarse
+    coarse = f"of the group {groups.accuracy:.1%} (F1 {groups.macro_f1:.3f}), " if groups else ""
+    say(
+        console,
+        f"{evaluation.photographs} photographs: accuracy {evaluation.accuracy:.1%}, {coarse}"
         f"top-5 {evaluation.top5_accuracy:.1%}, macro precision {evaluation.macro_precision:.3f}, "
         f"recall {evaluation.macro_recall:.3f}, F1 {evaluation.macro_f1:.3f}\n"
         f"log loss {evaluation.log_loss:.3f}, mean confidence {evaluation.mean_confidence:.1%}, "
         f"calibration error {evaluation.calibration_error:.1%}",
-        soft_wrap=True,
-        highlight=False,
     )
+
+
+def _show_trial(held: "Trial", console: Console) -> None:
+    """Print what is mixed up most, and what becomes of answers that are not sure enough."""
+    for pair in confused_pairs(held.evaluation.confusion, most=PAIRS_SAID):
+        truth, answer = held.labels[pair.truth], held.labels[pair.answer]
+        say(console, f'"{truth}" is taken for "{answer}" {pair.count} of {pair.support} times')
+    if held.rejection and held.kept:
+        right = "none is answered" if held.kept.accuracy is None else f"{held.kept.accuracy:.1%} of them right"
+        enough = f"sure enough (at least {held.rejection.threshold:.3f})"
+        say(console, f"{enough}: {held.kept.coverage:.1%} of the photographs, {right}")
+    if held.unknown:
+        at_model = "" if held.unknown.caught is None else f"{held.unknown.caught:.1%} caught at the model's threshold, "
+        say(
+            console,
+            f"{held.unknown.photographs} photographs of unknown products: {at_model}"
+            f"{held.unknown.caught_at_loss:.1%} at a loss of {KNOWN_LOST:.0%} of the known ones; "
+            f"AUROC {held.unknown.auroc:.3f}",
+        )
