@@ -37,7 +37,7 @@ class Strip:
 
 
 def random_views(image: Pixels, jitter: Jitter, *, size_px: int, seeds: Sequence[Sequence[int]]) -> tuple[Pixels, ...]:
-    """Views of a photograph, (height, width, 3) uint8 BGR, one per seed."""
+    """Views of a photograph, (height, width, 3) uint8 BGR, one for each seed."""
     return tuple(view(image, size_px=size_px, jitter=jitter, rng=np.random.default_rng(list(seed))) for seed in seeds)
 
 

@@ -1,5 +1,7 @@
 """`shelf-train augment`: a picture of what training will see."""
 
+import os
+import struct
 import subprocess
 import sys
 
@@ -118,3 +120,16 @@ def test_the_preview_needs_no_tensorflow(draw_classes, tmp_path):
     subprocess.run(
         [sys.executable, "-c", code, "augment", folder, "--preview", tmp_path / "p.png", "--views", "1"], check=True
     )
+
+
+def test_the_command_line_keeps_the_limit_on_decompression_bombs(tmp_path):
+    """OpenCV reads the limit once, when it is loaded: no command may load it before the limit is set."""
+    bomb = tmp_path / "bomb.bmp"
+    head = struct.pack("<IiiHHIIiiII", 40, 9000, 9000, 1, 24, 0, 0, 0, 0, 0, 0)  # 81 megapixels, and none of them
+    bomb.write_bytes(b"BM" + struct.pack("<III", 54, 0, 54) + head)
+    code = "import trainer.cli, sys, pathlib; from trainer.data import decode; decode(pathlib.Path(sys.argv[1]))"
+    environment = {name: value for name, value in os.environ.items() if name != "OPENCV_IO_MAX_IMAGE_PIXELS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, bomb], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "OpenCV refuses it" in done.stderr

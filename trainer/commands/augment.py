@@ -8,7 +8,6 @@ import numpy as np
 from rich.console import Console
 from typer import Option
 
-from edge_agent.regions import whole
 from edge_agent.shelf import ConfigError, DataError, InputError
 from trainer import data
 from trainer.augment import Jitter, scaled
@@ -75,13 +74,13 @@ def _check(preview: Path, given: dict[str, float]) -> None:
 
 def _chosen(photos: Sequence[data.Photo], count: int, seed: int) -> list[data.Photo]:
     """Random photographs: one of each class before a second one of any."""
-    seen: dict[int, int] = {}
+    times: dict[int, int] = {}
     turns: list[tuple[int, int]] = []
     order = np.random.default_rng(seed).permutation(len(photos)).tolist()
     for index in order:
         label_index = photos[index].label_index
-        seen[label_index] = seen.get(label_index, 0) + 1
-        turns.append((seen[label_index], index))
+        times[label_index] = times.get(label_index, 0) + 1
+        turns.append((times[label_index], index))
     turns.sort(key=lambda turn: turn[0])  # stable, so that it stays random within a round
     return [photos[index] for _, index in turns[:count]]
 
@@ -89,11 +88,9 @@ def _chosen(photos: Sequence[data.Photo], count: int, seed: int) -> list[data.Ph
 def _rows(album: Album, labels: Sequence[str], jitter: Jitter, *, views: int, seed: int) -> Iterator[Strip]:
     """A strip per photograph: as the device sees it, and as training does."""
     for row, photo in enumerate(album.photos):
-        image = album.image(row)
         seeds = [(seed, 0, row, column) for column in range(views)]
-        plain = whole(image, size_px=album.size_px)
-        drawn = random_views(image, jitter, size_px=album.size_px, seeds=seeds)
-        yield Strip(labels[photo.label_index], (plain, *drawn))
+        drawn = random_views(album.image(row), jitter, size_px=album.size_px, seeds=seeds)
+        yield Strip(labels[photo.label_index], (data.read(photo, album.size_px), *drawn))
 
 
 def _singles(album: Album, jitter: Jitter, *, draws: int, seed: int) -> Iterator[Strip]:
