@@ -1,11 +1,10 @@
 """A training run from photographs to a network: read this file first. Imports TensorFlow: import it lazily.
 
-Pretrained weights: each photograph passes the frozen backbone a few times, and the head is trained on what comes out.
-No weights: everything is trained, on new views of the photographs in every epoch.
+Pretrained weights: each photograph passes the backbone, and linear discriminant analysis of what comes out gives the
+head to begin with. Then either the head alone is trained, on these features, or the head and the upper part of the
+backbone, on new views of the photographs in every epoch. No weights: everything is trained, from random ones.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.regions import whole
 from edge_agent.shelf import DataError
 from trainer import head, models
-from trainer.augment import Jitter, view
 from trainer.data import Photo, Splits, fingerprint
-from trainer.evaluate import Evaluation, judge, log_loss, summary
-from trainer.feed import Album, Looks, batches, look_at, open_album, shuffled, steps_per_epoch, workers
-from trainer.loop import Course, Work, train
+from trainer.evaluate import Evaluation, judge, summary
+from trainer.feed import Album, Looks, look_at, open_album
+from trainer.loop import Course
 from trainer.recipe import Recipe
 from trainer.report import Watch, clock, draw_curves, write_history
+from trainer.stages import Job, begin, train_head, train_layers
 
 Pixels = NDArray[np.uint8]
 Indices = NDArray[np.int64]
@@ -69,12 +67,20 @@ def fit(splits: Splits, recipe: Recipe, *, watch: Watch) -> Trained:
         watch.say(
             f"{len(problems)} photographs could not be read; going on with {len(album.photos) + len(held_out.photos)}"
         )
-    course = (_fit_head if recipe.freeze else _fit_all)(model, album, held_out, recipe, watch)
+    course = _train(Job(model, album, held_out, splits.coarse.of if splits.coarse else None, recipe, watch))
     _calibrate(model, held_out)
     evaluation = judge(models.predictor(model)(held_out.pixels), held_out.truth, labels=splits.labels)
     return Trained(
         model, splits.labels, recipe, course, evaluation, problems, album.photos, held_out.photos, clock() - began
     )
+
+
+def _train(job: Job) -> Course:
+    """What the recipe asks for: the head alone, the upper layers from a good head on, or everything from nothing."""
+    if not job.recipe.pretrained:
+        return train_layers(job)
+    known = begin(job)
+    return train_head(job, known) if job.recipe.frozen else train_layers(job)
 
 
 def _refuse_gaps(album: Album, splits: Splits) -> None:
@@ -87,52 +93,6 @@ def _refuse_gaps(album: Album, splits: Splits) -> None:
         )
 
 
-def _fit_all(model: keras.Model, album: Album, held_out: Looks, recipe: Recipe, watch: Watch) -> Course:
-    """Train every layer, on new views in every epoch."""
-    predict = models.predictor(model)
-
-    def assess() -> tuple[float, float]:
-        return _loss_and_accuracy(predict(held_out.pixels), held_out.truth)
-
-    batch = min(recipe.batch, len(album.photos))
-    stream = batches(album, batch=batch, jitter=Jitter(flip=recipe.flip), seed=recipe.seed)
-    with closing(stream):
-        work = Work(lambda: next(stream), assess, steps_per_epoch(len(album.photos), batch=batch))
-        return train(model, work, recipe, watch)
-
-
-def _fit_head(model: keras.Model, album: Album, held_out: Looks, recipe: Recipe, watch: Watch) -> Course:
-    """Train the last layer, on features that are computed once, from where linear discriminant analysis leaves it."""
-    plain, truth = _features(model, album, recipe, watch)
-    held_plain = models.predictor(models.features_of(model))(held_out.pixels)
-    standard = head.standardize(plain)
-    features, held_features = standard.apply(plain), standard.apply(held_plain)
-    start = head.discriminant(features, truth, classes=model.output_shape[-1])
-    start = head.calibrate(start, held_features, held_out.truth)
-
-    layer = keras.layers.Dense(model.output_shape[-1], activation="softmax")
-    inputs = keras.Input((features.shape[1],))
-    small = keras.Model(inputs, layer(keras.layers.Dropout(recipe.dropout)(inputs)))
-    layer.set_weights([start.kernel.astype(np.float32), start.bias.astype(np.float32)])
-
-    def assess() -> tuple[float, float]:
-        scores = head.softmax(held_features.astype(np.float64) @ layer.get_weights()[0] + layer.get_weights()[1])
-        return _loss_and_accuracy(scores.astype(np.float32), held_out.truth)
-
-    batch = min(recipe.batch, len(truth))
-    order = shuffled(len(truth), batch=batch, seed=recipe.seed)
-
-    def draw() -> tuple[NDArray[np.float32], Indices]:
-        _, chosen = next(order)
-        return features[chosen], truth[chosen]
-
-    course = train(small, Work(draw, assess, steps_per_epoch(len(truth), batch=batch)), recipe, watch)
-    kernel, bias = (weights.astype(np.float64) for weights in layer.get_weights())
-    folded = head.fold(head.Linear(kernel, bias), standard)
-    models.set_head(model, folded, centre=standard.mean)
-    return course
-
-
 def _calibrate(model: keras.Model, held_out: Looks) -> None:
     """Scale the head so that confidences mean what they say; no answer changes."""
     layer = model.get_layer(models.HEAD)
@@ -140,37 +100,6 @@ def _calibrate(model: keras.Model, held_out: Looks) -> None:
     features = models.predictor(keras.Model(model.input, layer.input))(held_out.pixels)
     scaled = head.calibrate(head.Linear(kernel, bias), features, held_out.truth)
     layer.set_weights([scaled.kernel.astype(np.float32), scaled.bias.astype(np.float32)])
-
-
-def _loss_and_accuracy(scores: NDArray[np.float32], truth: Indices) -> tuple[float, float]:
-    return log_loss(scores, truth), float((scores.argmax(axis=1) == truth).mean())
-
-
-def _features(model: keras.Model, album: Album, recipe: Recipe, watch: Watch) -> tuple[NDArray[np.float32], Indices]:
-    """What the backbone makes of each photograph as it is, mirrored, and jittered: (n · views, features) and truth."""
-    predict = models.predictor(models.features_of(model))
-    jitter = Jitter(flip=recipe.flip)
-
-    def look(index: int) -> Pixels:
-        image = album.image(index)
-        plain = whole(image, size_px=recipe.size_px)
-        views = [plain, plain[:, ::-1]] if recipe.flip else [plain]
-        while len(views) < recipe.views:
-            rng = np.random.default_rng([recipe.seed, len(views), index])
-            views.append(view(image, size_px=recipe.size_px, jitter=jitter, rng=rng))
-        return np.stack(views[: recipe.views])
-
-    found: list[NDArray[np.float32]] = []
-    at_once = max(1, models.PREDICT_BATCH // recipe.views)
-    watch.begin("looking through the backbone", len(album.photos))
-    with ThreadPoolExecutor(workers()) as pool:
-        for first in range(0, len(album.photos), at_once):
-            chunk = range(first, min(first + at_once, len(album.photos)))
-            found.append(predict(np.concatenate(list(pool.map(look, chunk)))))
-            for _ in chunk:
-                watch.advance()
-    truth = np.repeat([photo.label_index for photo in album.photos], recipe.views).astype(np.int64)
-    return np.concatenate(found), truth
 
 
 def describe(trained: Trained) -> dict[str, Any]:

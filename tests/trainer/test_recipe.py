@@ -9,10 +9,10 @@ from trainer.recipe import lengthened, settle, weights_name
 def test_pretrained_weights_are_frozen_and_random_ones_trained():
     """Few photographs with weights train a head; without weights everything must move."""
     assert settle("mobilenet-v2").weights == "imagenet"
-    assert settle("mobilenet-v2").freeze
-    assert settle("mobilenet-v2", weights="a.weights.h5").freeze
-    assert not settle("mobilenet-v2", weights="none").freeze
-    assert not settle("mobilenet-v2", weights="imagenet", freeze=False).freeze
+    assert settle("mobilenet-v2").frozen
+    assert settle("mobilenet-v2", weights="a.weights.h5").frozen
+    assert not settle("mobilenet-v2", weights="none").frozen
+    assert not settle("mobilenet-v2", weights="imagenet", unfreeze=1).frozen
     assert settle("small-cnn").weights == "none"
 
 
@@ -40,8 +40,8 @@ def test_all_problems_come_in_one_report():
 
 def test_random_weights_cannot_be_frozen():
     """A head on a random backbone learns next to nothing, so it is refused."""
-    with pytest.raises(ConfigError, match="cannot be frozen"):
-        settle("small-cnn", freeze=True)
+    with pytest.raises(ConfigError, match="cannot stay as it is"):
+        settle("small-cnn", unfreeze=0)
 
 
 def test_a_card_names_weights_without_their_folder():

@@ -2,13 +2,14 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
 from edge_agent.shelf import DataError, InputError
-from trainer import data, fit, models
+from trainer import data, fit, loop, models
 from trainer.evaluate import log_loss
 from trainer.feed import look_at
 from trainer.loop import Work, train
@@ -92,7 +93,7 @@ def _work(model, judgements, *, steps=2):
         return answer
 
     def draw():
-        return rng.integers(0, 255, (4, 32, 32, 3)).astype(np.uint8), np.array([0, 1, 0, 1])
+        return rng.integers(0, 255, (4, 32, 32, 3)).astype(np.uint8), np.eye(2, dtype=np.float32)[[0, 1, 0, 1]]
 
     return Work(draw, judge, steps), seen
 
@@ -115,7 +116,7 @@ def test_the_loss_of_an_epoch_is_that_of_all_its_batches():
     model = models.build(recipe, classes=2)
     pixels = np.random.default_rng(0).integers(0, 255, (12, 32, 32, 3)).astype(np.uint8)
     truth = np.arange(12) % 2
-    parts = iter([(pixels[at : at + 4], truth[at : at + 4]) for at in (0, 4, 8)])
+    parts = iter([(pixels[at : at + 4], np.eye(2, dtype=np.float32)[truth[at : at + 4]]) for at in (0, 4, 8)])
     expected = log_loss(models.predictor(model)(pixels), truth)
     course = train(model, Work(lambda: next(parts), lambda: (0.9, 0.5), 3), recipe, Unwatched())
     assert course.history[0].loss == pytest.approx(expected, rel=1e-3)
@@ -181,7 +182,7 @@ def test_a_frozen_backbone_trains_a_head_that_is_right_and_sure(draw_classes, tm
     first.model.get_layer(models.BACKBONE).save_weights(weights)
 
     trained, watch = _fit(folder, weights=str(weights), epochs=5, lr=1e-4)
-    assert trained.recipe.freeze
+    assert trained.recipe.frozen
     assert "looking through the backbone" in watch.stages
     assert trained.evaluation.accuracy >= 0.9
     assert 0.8 <= trained.evaluation.mean_confidence < 0.995, "sure, but six photographs don't prove certainty"
@@ -223,3 +224,48 @@ def test_a_model_is_not_read_without_its_card(tmp_path):
     models.card_path(path).unlink()
     with pytest.raises(InputError, match=r"model\.json"):
         models.load(path)
+
+
+def test_what_is_judged_and_kept_is_the_average_of_the_weights():
+    """With a moving average, the figures and the file are those of the average, and training goes on from the rest."""
+    recipe = _recipe(epochs=3, ema=0.9, lr=1e-2)
+    model = models.build(recipe, classes=2)
+    begun = model.get_weights()[0].copy()
+    work, seen = _work(model, [(0.9, 0.1), (0.8, 0.2), (0.7, 0.9)], steps=4)
+    train(model, work, recipe, Unwatched())
+    assert np.array_equal(model.get_weights()[0], seen[2])
+    plain = models.build(recipe, classes=2)
+    work, alone = _work(plain, [(0.9, 0.1), (0.8, 0.2), (0.7, 0.9)], steps=4)
+    train(plain, work, replace(recipe, ema=0.0), Unwatched())
+    assert np.abs(seen[0] - begun).max() < np.abs(alone[0] - begun).max(), "an average lags behind"
+
+
+def test_groups_count_beside_labels_by_the_sum_of_their_scores():
+    """A wrong answer inside the right group costs less than one outside."""
+    recipe = _recipe(coarse=1.0)
+    loss = loop.loss_of(recipe, (0, 0, 1))
+    truth = np.eye(3, dtype=np.float32)[[0]]
+    inside, outside = (np.array([scores], np.float32) for scores in ([0.2, 0.6, 0.2], [0.2, 0.2, 0.6]))
+    assert float(loss(truth, inside)) == pytest.approx(-np.log(0.2) - np.log(0.8), abs=1e-4)
+    assert float(loss(truth, outside)) == pytest.approx(-np.log(0.2) - np.log(0.4), abs=1e-4)
+    assert float(loop.loss_of(recipe, None)(truth, inside)) == pytest.approx(-np.log(0.2), abs=1e-4)
+
+
+def test_fine_tuning_moves_the_upper_layers_and_leaves_the_lower_ones_and_all_statistics(draw_classes, tmp_path):
+    """From a good head on, only the named share of a pretrained backbone learns; batch norm keeps what it has seen."""
+    folder = draw_classes(["empty", "stocked"], 12)
+    weights = tmp_path / "backbone.weights.h5"
+    asked = {"network": "mobilenet-v2", "width": 0.1, "size_px": 32}
+    fresh = models.build(_recipe(**asked, weights="none"), classes=2).get_layer(models.BACKBONE)
+    fresh.save_weights(weights)
+    trained, watch = _fit(folder, **asked, weights=str(weights), preset="best", epochs=2)
+    assert watch.stages[-1] == "training"
+    moved = {
+        after.path
+        for before, after in zip(fresh.weights, trained.model.get_layer(models.BACKBONE).weights, strict=True)
+        if not np.array_equal(before.numpy(), after.numpy())
+    }
+    assert moved
+    assert not any("moving" in path for path in moved)
+    assert all("block_" in path or "Conv_1" in path for path in moved)
+    assert not any("block_1_" in path or "block_2_" in path for path in moved)

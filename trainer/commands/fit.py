@@ -11,7 +11,7 @@ from edge_agent.shelf import ConfigError, InputError
 from trainer import data, doubts
 from trainer.commands.common import Data, Seed, quiet_start, say
 from trainer.place import check_file
-from trainer.recipe import Recipe, lengthened, settle
+from trainer.recipe import Preset, Recipe, lengthened, settle
 from trainer.report import Terminal
 
 
@@ -19,14 +19,16 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     photographs: Data,
     out: Annotated[Path, Option(help="The model to write, a .keras file; its card, history and curves go beside it.")],
     validation: Annotated[Path | None, Option(help="Held-out photographs: a list, or a folder per class.")] = None,
+    recipe: Annotated[Preset, Option(help="quick trains in minutes, best fine-tunes for the best figures.")] = "quick",
     network: Annotated[str, Option(help="small-cnn or mobilenet-v2.")] = "mobilenet-v2",
     size: Annotated[int | None, Option(help="Side of the input in pixels; 150 or 224 by default.")] = None,
     width: Annotated[float | None, Option(help="Multiplies the filters of each layer; MobileNet's alpha.")] = None,
     weights: Annotated[
         str | None, Option(help="imagenet, none, or a Keras .weights.h5 file; imagenet by default, if there is one.")
     ] = None,
-    freeze: Annotated[
-        bool | None, Option("--freeze/--no-freeze", help="Train the head alone; the default with weights.")
+    unfreeze: Annotated[
+        float | None,
+        Option(help="Share of the backbone's layers to train, 0..1; with weights, quick trains none."),
     ] = None,
     flip: Annotated[bool, Option("--flip/--no-flip", help="Mirror at random; not for products with text.")] = True,  # noqa: FBT002 - an option
     epochs: Annotated[int | None, Option(help="At most so many; more for few photographs, unless given.")] = None,
@@ -35,14 +37,21 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     patience: Annotated[int | None, Option(help="Stop after so many epochs without a better one.")] = None,
     views: Annotated[int | None, Option(help="Looks at each photograph through a frozen backbone.")] = None,
     label_smoothing: Annotated[float | None, Option(help="Taken from the true class; costs confidence.")] = None,
+    augment: Annotated[float | None, Option(help="Strength of the augmentation: 0 none, 1 as usual, 2 twice.")] = None,
+    crop: Annotated[float | None, Option(help="Least share of a photograph's side that a view shows.")] = None,
+    mixup: Annotated[float | None, Option(help="Probability that a batch is blended in pairs.")] = None,
+    cutmix: Annotated[float | None, Option(help="Probability that its photographs are patched with others.")] = None,
+    ema: Annotated[float | None, Option(help="Decay per step of the moving average that is kept; 0 is off.")] = None,
+    coarse: Annotated[float | None, Option(help="Weight of the loss over groups, where labels have groups.")] = None,
     seed: Seed = 0,
 ) -> None:
     """Train a network; the best epoch is what is written. Ctrl-C keeps the best so far."""
     _check_place(out)
-    recipe = settle(
+    settled = settle(
         network,
+        preset=recipe,
         weights=weights,
-        freeze=freeze,
+        unfreeze=unfreeze,
         size_px=size,
         width=width,
         epochs=epochs,
@@ -52,12 +61,18 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
         views=views,
         flip=flip,
         label_smoothing=label_smoothing,
+        augment=augment,
+        crop=crop,
+        mixup=mixup,
+        cutmix=cutmix,
+        ema=ema,
+        coarse=coarse,
         seed=seed,
     )
     splits = data.load(photographs, validation=validation, seed=seed)
     for doubtful in doubts.of_training(splits, photographs):
         say(Console(stderr=True), f"warning: {doubtful}")
-    _fit(splits, recipe if epochs else lengthened(recipe, photographs=len(splits.train)), out)
+    _fit(splits, settled if epochs else lengthened(settled, photographs=len(splits.train)), out)
 
 
 def _check_place(out: Path) -> None:
@@ -69,6 +84,13 @@ def _check_place(out: Path) -> None:
         raise InputError(f"--out is {out}, which is a folder. Name a file in it, such as {out / 'model.keras'}.")
 
 
+def _trained(recipe: Recipe) -> str:
+    """Which layers are trained, in words."""
+    if recipe.frozen:
+        return "the head alone"
+    return "all layers" if recipe.unfreeze == 1 else f"the head and {recipe.unfreeze:.0%} of the backbone's layers"
+
+
 def _fit(splits: data.Splits, recipe: Recipe, out: Path) -> None:
     """Train, write, and say what came of it."""
     with quiet_start():
@@ -78,7 +100,7 @@ def _fit(splits: data.Splits, recipe: Recipe, out: Path) -> None:
     say(
         console,
         f"{recipe.network} of width {recipe.width:g} at {recipe.size_px} px, weights {recipe.weights}, "
-        f"{'the head alone' if recipe.freeze else 'all layers'}: {len(splits.labels)} classes, "
+        f"{_trained(recipe)}: {len(splits.labels)} classes, "
         f"{len(splits.train)} photographs to train, {len(splits.validation)} to validate",
     )
     try:
