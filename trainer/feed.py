@@ -1,6 +1,7 @@
 """Photographs → arrays, with every core busy: OpenCV lets go of Python's lock, so threads are enough.
 
-Photographs are decoded once and kept in memory, smaller, up to a budget. What cannot be decoded is named and left out.
+Photographs are decoded once and kept in memory, smaller, up to a budget; what is beyond it streams from disk, and gives
+the same batches. What cannot be decoded is named and left out.
 """
 
 import os
@@ -8,15 +9,16 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from math import prod
+from tempfile import TemporaryFile, gettempdir
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.regions import whole
 from edge_agent.shelf import DataError, ShelfwatchError
 from trainer.augment import Jitter, shrunk, view
-from trainer.data import Photo, open_photo
+from trainer.data import Photo, open_photo, read
 from trainer.report import Watch
 
 Pixels = NDArray[np.uint8]
@@ -24,9 +26,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 KEPT_BYTES = 2 * 2**30
-"""Memory for decoded photographs. The rest is decoded again in every epoch."""
+"""Memory for decoded photographs. The rest is decoded again in every epoch, or lies in a temporary file."""
 AHEAD = 4
-"""Batches that are made ahead of the one in training."""
+"""Batches that wait, finished, for the one in training; each thread makes one more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +47,7 @@ class Album:
     def image(self, index: int) -> Pixels:
         """A photograph, (height, width, 3) uint8 BGR, at least as large as views need."""
         kept = self.copies[index]
-        return open_photo(self.photos[index]) if kept is None else kept
+        return _small(self.photos[index], self.size_px) if kept is None else kept
 
 
 def open_album(photos: Sequence[Photo], *, size_px: int, watch: Watch, kept_bytes: int = KEPT_BYTES) -> Album:
@@ -54,11 +56,16 @@ def open_album(photos: Sequence[Photo], *, size_px: int, watch: Watch, kept_byte
     copies: list[Pixels | None] = []
     problems: list[str] = []
     watch.begin("reading photographs", len(photos))
-    for photo, developed in _read(photos, lambda image: shrunk(image, size_px=size_px), problems, watch):
+    for photo, developed in _read(photos, lambda photo: _small(photo, size_px), problems, watch):
         good.append(photo)
         copies.append(developed if developed.nbytes <= kept_bytes else None)
         kept_bytes -= developed.nbytes if copies[-1] is not None else 0
     return Album(tuple(good), tuple(copies), tuple(problems), size_px)
+
+
+def _small(photo: Photo, size_px: int) -> Pixels:
+    """A photograph as it is kept, and as it is streamed."""
+    return shrunk(open_photo(photo, least_px=round(1.25 * size_px)), size_px=size_px)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +73,8 @@ class Looks:
     """Photographs exactly as the network sees them on the device, of those that decode.
 
     `pixels` is (n, size, size, 3) uint8 RGB, `photos` are the n photographs, `truth` is (n,) their label indices, and
-    `problems` says what was left out and why, a line per photograph.
+    `problems` says what was left out and why, a line per photograph. Many pixels are a map of a temporary file, of
+    which the system holds as much in memory as there is room for; slice them rather than copy them whole.
     """
 
     pixels: Pixels
@@ -75,39 +83,58 @@ class Looks:
     problems: tuple[str, ...]
 
 
-def look_at(photos: Sequence[Photo], *, size_px: int, watch: Watch) -> Looks:
+def look_at(photos: Sequence[Photo], *, size_px: int, watch: Watch, kept_bytes: int = KEPT_BYTES) -> Looks:
     """Read photographs as the device would.
 
     Raises:
         DataError: None of them decodes.
+        ShelfwatchError: They need a temporary file, and the disk has no room for it.
     """
-    pixels: list[Pixels] = []
+    pixels = _room((len(photos), size_px, size_px, 3), kept_bytes)
     kept: list[Photo] = []
     problems: list[str] = []
     watch.begin("reading photographs to judge by", len(photos))
-    for photo, seen in _read(photos, lambda image: whole(image, size_px=size_px), problems, watch):
-        pixels.append(seen)
+    for photo, seen in _read(photos, lambda photo: read(photo, size_px), problems, watch):
+        pixels[len(kept)] = seen
         kept.append(photo)
-    if not pixels:
+    if not kept:
         first = problems[0] if problems else "there are none"
         raise DataError(f"none of the {len(photos)} photographs to judge by can be read: {first}")
     truth = np.asarray([photo.label_index for photo in kept], dtype=np.int64)
-    return Looks(np.stack(pixels), tuple(kept), truth, tuple(problems))
+    return Looks(pixels[: len(kept)], tuple(kept), truth, tuple(problems))
+
+
+def _room(shape: tuple[int, ...], kept_bytes: int) -> Pixels:
+    """An array in memory, or on disk where it is larger than `kept_bytes`."""
+    size_bytes = prod(shape)
+    if size_bytes <= kept_bytes:
+        return np.empty(shape, np.uint8)
+    try:
+        with TemporaryFile(prefix="shelf-train-") as file:  # the map outlives it, and the file goes with the map
+            # reserved at once: where a page finds no room later, the process ends without a word
+            os.posix_fallocate(file.fileno(), 0, size_bytes)
+            return np.memmap(file, np.uint8, mode="r+", shape=shape)
+    except OSError as error:
+        raise ShelfwatchError(
+            f"the {shape[0]} photographs to judge by take {size_bytes / 2**30:.1f} GB as pixels, more than is kept in"
+            f" memory, and {gettempdir()} has no room for them ({error.strerror}). Set TMPDIR to a folder with more,"
+            " or judge by fewer photographs."
+        ) from error
 
 
 def _read(
-    photos: Sequence[Photo], develop: Callable[[Pixels], Pixels], problems: list[str], watch: Watch
+    photos: Sequence[Photo], develop: Callable[[Photo], Pixels], problems: list[str], watch: Watch
 ) -> Iterator[tuple[Photo, Pixels]]:
     """Decode and develop photographs, in order; why one was left out is added to `problems`."""
 
-    def read(photo: Photo) -> Pixels | str:
+    def attempt(photo: Photo) -> Pixels | str:
         try:
-            return develop(open_photo(photo))
+            return develop(photo)
         except ShelfwatchError as error:
             return str(error)
 
     with ThreadPoolExecutor(workers()) as pool:
-        for photo, result in zip(photos, _ahead(pool, read, photos), strict=True):
+        for photo, result in zip(photos, _ahead(pool, attempt, photos), strict=True):
             watch.advance()
             if isinstance(result, str):
                 problems.append(result)
@@ -158,7 +185,7 @@ def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Sequence[T] 
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) > AHEAD * workers():
+            if len(waiting) > AHEAD + workers():
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -1,11 +1,15 @@
 """Photographs become batches, and broken ones are named and left out."""
 
+import resource
+import tracemalloc
 from itertools import islice
 
+import cv2
 import numpy as np
 import pytest
 
-from edge_agent.shelf import DataError
+from edge_agent.shelf import DataError, ShelfwatchError
+from tests.trainer.conftest import picture
 from trainer.augment import Jitter
 from trainer.data import Photo, load, read
 from trainer.feed import batches, look_at, open_album, shuffled, steps_per_epoch
@@ -18,6 +22,18 @@ def photos(draw_classes):
     return load(draw_classes(["cola", "oat"], 6), seed=0).train
 
 
+@pytest.fixture
+def phone_photos(tmp_path):
+    """Four large JPEGs, as a telephone takes them."""
+    rng = np.random.default_rng(2)
+    found = []
+    for number in range(4):
+        path = tmp_path / f"phone-{number}.jpg"
+        cv2.imwrite(str(path), picture(number % 2, rng, side_px=600))
+        found.append(Photo(path, number % 2))
+    return found
+
+
 def test_an_album_leaves_out_what_is_broken_and_says_so(photos, tmp_path):
     """One bad file does not end a training of hours."""
     (tmp_path / "bad.png").write_bytes(b"no picture")
@@ -27,13 +43,57 @@ def test_an_album_leaves_out_what_is_broken_and_says_so(photos, tmp_path):
     assert "bad.png" in album.problems[0]
 
 
-def test_an_album_beyond_its_memory_reads_again(photos):
-    """The budget bounds memory, not what can be trained on."""
-    rich, poor = (open_album(photos, size_px=16, watch=Unwatched(), kept_bytes=kept) for kept in (2**20, 0))
-    assert all(copy is None for copy in poor.copies)
-    one, other = (next(batches(album, batch=4, jitter=Jitter(), seed=0)) for album in (rich, poor))
-    assert np.array_equal(one[1], other[1])
-    assert one[0].shape == other[0].shape == (4, 16, 16, 3)
+def test_photographs_beyond_memory_stream_from_disk_and_give_the_same_batches(photos, phone_photos):
+    """The budget bounds memory, and nothing else: neither what can be trained on, nor what is learned."""
+    mixed = [*photos, *phone_photos]
+    rich, some, poor = (
+        open_album(mixed, size_px=16, watch=Unwatched(), kept_bytes=kept) for kept in (2**24, 3 * 48 * 48 * 3, 0)
+    )
+    assert [sum(copy is not None for copy in album.copies) for album in (rich, poor)] == [len(mixed), 0]
+    assert 3 <= sum(copy is not None for copy in some.copies) < len(mixed)
+    steps = 2 * steps_per_epoch(len(mixed), batch=4)
+    streams = (islice(batches(album, batch=4, jitter=Jitter(), seed=0), steps) for album in (rich, some, poor))
+    for one, two, three in zip(*streams, strict=True):
+        assert np.array_equal(one[0], two[0])
+        assert np.array_equal(one[0], three[0])
+        assert one[1].tolist() == two[1].tolist() == three[1].tolist()
+
+
+def test_memory_stays_bounded_however_many_photographs_there_are(phone_photos):
+    """Twice as many streamed photographs take no more memory, in reading, training and judging."""
+
+    def peak_bytes(photos):
+        tracemalloc.start()
+        album = open_album(photos, size_px=64, watch=Unwatched(), kept_bytes=0)
+        for _ in islice(batches(album, batch=4, jitter=Jitter(), seed=0), len(photos) // 4):
+            pass
+        looks = look_at(photos, size_px=64, watch=Unwatched(), kept_bytes=0)
+        assert len(looks.pixels) == len(photos)
+        return (tracemalloc.get_traced_memory()[1], tracemalloc.stop())[0]
+
+    peak_bytes(phone_photos * 2)  # what is loaded once
+    few, many = peak_bytes(phone_photos * 10), peak_bytes(phone_photos * 40)
+    pixels_bytes = 4 * 30 * 64 * 64 * 3  # what the additional photographs hold
+    assert many - few < 0.3 * pixels_bytes
+
+
+def test_looks_beyond_memory_are_the_same(photos):
+    """Judging a hundred thousand photographs needs a disk, not a larger machine."""
+    rich, poor = (look_at(photos, size_px=16, watch=Unwatched(), kept_bytes=kept) for kept in (2**20, 100))
+    assert np.array_equal(rich.pixels, poor.pixels)
+    assert isinstance(poor.pixels, np.memmap)
+    assert not isinstance(rich.pixels, np.memmap)
+
+
+def test_a_disk_without_room_is_an_error_that_says_what_to_do(photos):
+    """It comes before anything is read, and is no crash of the whole process later."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(ShelfwatchError, match=r"take .* GB .*Set TMPDIR"):
+            look_at(photos, size_px=16, watch=Unwatched(), kept_bytes=100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_batches_repeat_with_their_seed_and_change_with_the_epoch(photos):
