@@ -111,8 +111,9 @@ def _room(shape: tuple[int, ...], kept_bytes: int) -> Pixels:
         return np.empty(shape, np.uint8)
     try:
         with TemporaryFile(prefix="shelf-train-") as file:  # the map outlives it, and the file goes with the map
-            # reserved at once: where a page finds no room later, the process ends without a word
-            os.posix_fallocate(file.fileno(), 0, size_bytes)
+            # reserved at once where that can be done: a page that finds no room later ends the process without a word
+            reserve = getattr(os, "posix_fallocate", lambda number, _, length: os.ftruncate(number, length))
+            reserve(file.fileno(), 0, size_bytes)
             return np.memmap(file, np.uint8, mode="r+", shape=shape)
     except OSError as error:
         raise ShelfwatchError(
