@@ -8,6 +8,7 @@ from edge_agent.exits import reported
 from trainer.commands.augment import augment
 from trainer.commands.evaluate import evaluate
 from trainer.commands.fit import fit
+from trainer.commands.predict import predict
 
 app = typer.Typer(
     help="Train a small network on photographs of products.",
@@ -15,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (augment, fit, evaluate):  # in the order of --help
+for command in (augment, fit, evaluate, predict):  # in the order of --help
     app.command()(command)
 
 
