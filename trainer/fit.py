@@ -5,7 +5,8 @@ head to begin with. Then either the head alone is trained, on these features, or
 backbone, on new views of the photographs in every epoch. No weights: everything is trained, from random ones.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from trainer.evaluate import Evaluation, judge, summary
 from trainer.feed import Album, Looks, look_at, open_album
 from trainer.loop import Course
 from trainer.recipe import Recipe
+from trainer.rejection import Rejection, Unknown, judge_unknown, threshold
 from trainer.report import Watch, clock, draw_curves, write_history
 from trainer.stages import Job, begin, train_head, train_layers
 
@@ -31,23 +33,25 @@ Indices = NDArray[np.int64]
 class Trained:
     """A network with the weights of its best epoch, and how it came about.
 
-    `evaluation` is that of the finished network on the validation photographs, which also chose the epoch and one
-    factor that makes the network as sure as it is right; `problems` names the photographs that could not be read.
+    `splits` holds the photographs that could be read, `problems` names those that could not. `evaluation` is that of
+    the finished network on the validation photographs, which also chose the epoch, one factor that makes the network as
+    sure as it is right, and the `rejection` threshold. `unknown` says how well photographs of classes that were left
+    out are told from the others, where there are any.
     """
 
     model: keras.Model
-    labels: tuple[str, ...]
+    splits: Splits
     recipe: Recipe
     course: Course
     evaluation: Evaluation
+    rejection: Rejection
+    unknown: Unknown | None
     problems: tuple[str, ...]
-    train: tuple[Photo, ...]
-    validation: tuple[Photo, ...]
     seconds: float
 
 
-def fit(splits: Splits, recipe: Recipe, *, watch: Watch) -> Trained:
-    """Train a network on photographs.
+def fit(splits: Splits, recipe: Recipe, *, watch: Watch, unknown: Sequence[Photo] = ()) -> Trained:
+    """Train a network on photographs, and see what it makes of `unknown` ones, of classes that it is not to know.
 
     Raises:
         InputError: The weights are not there.
@@ -69,9 +73,20 @@ def fit(splits: Splits, recipe: Recipe, *, watch: Watch) -> Trained:
         )
     course = _train(Job(model, album, held_out, splits.coarse.of if splits.coarse else None, recipe, watch))
     _calibrate(model, held_out)
-    evaluation = judge(models.predictor(model)(held_out.pixels), held_out.truth, labels=splits.labels)
+    predict = models.predictor(model)
+    scores = predict(held_out.pixels)
+    rejection = threshold(scores)
+    strange = predict(look_at(unknown, size_px=recipe.size_px, watch=watch).pixels) if unknown else None
     return Trained(
-        model, splits.labels, recipe, course, evaluation, problems, album.photos, held_out.photos, clock() - began
+        model=model,
+        splits=replace(splits, train=album.photos, validation=held_out.photos),
+        recipe=recipe,
+        course=course,
+        evaluation=judge(scores, held_out.truth, labels=splits.labels, coarse=splits.coarse),
+        rejection=rejection,
+        unknown=None if strange is None else judge_unknown(scores, strange, rejection),
+        problems=problems,
+        seconds=clock() - began,
     )
 
 
@@ -104,11 +119,15 @@ def _calibrate(model: keras.Model, held_out: Looks) -> None:
 
 def describe(trained: Trained) -> dict[str, Any]:
     """The card of a trained network, to be saved with it."""
-    photos = (*trained.train, *trained.validation)
+    splits = trained.splits
+    unknown = trained.unknown
+    groups = {"coarse": {"labels": splits.coarse.labels, "of": splits.coarse.of}} if splits.coarse else {}
     return models.card(
         trained.recipe,
-        labels=trained.labels,
-        metrics={"validation": summary(trained.evaluation)},
+        labels=splits.labels,
+        **groups,
+        metrics={"validation": summary(trained.evaluation)} | ({"unknown": asdict(unknown)} if unknown else {}),
+        rejection=trained.rejection.as_json(),
         training={
             "epochs": len(trained.course.history),
             "best_epoch": trained.course.best_epoch,
@@ -116,10 +135,10 @@ def describe(trained: Trained) -> dict[str, Any]:
             "seconds": round(trained.seconds, 1),
         },
         data={
-            "train": len(trained.train),
-            "validation": len(trained.validation),
+            "train": len(splits.train),
+            "validation": len(splits.validation),
             "unreadable": len(trained.problems),
-            "sha256": fingerprint(photos, trained.labels),
+            "sha256": fingerprint((*splits.train, *splits.validation), splits.labels),
         },
     )
 

@@ -10,6 +10,8 @@ from trainer import networks
 
 Preset = Literal["quick", "best"]
 """`quick` trains in minutes, `best` in an hour."""
+ClassWeights = Literal["none", "balanced"]
+"""`balanced`: a class counts as much as any other, however few its photographs."""
 
 EMBEDDING = 128
 """Dimensions in which products are compared, where the backbone is pretrained."""
@@ -30,6 +32,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "unfreeze": (0, 1),
     "augment": (0, 2),
     "crop": (0.1, 1),
+    "effects": (0, 2),
     "mixup": (0, 1),
     "cutmix": (0, 1),
     "ema": (0, 0.9999),
@@ -78,10 +81,13 @@ class Recipe:
         dropout: Share (0..1) of the features that training hides from the head.
         augment: Strength of the augmentation: 0 = none, 1 = as usual, 2 = twice as much.
         crop: Least share (0..1) of a photograph's side that a view shows.
+        effects: How often glare, a price tag, an arm and the like befall a view: 0 = never, 1 = as in a store.
         mixup: Probability (0..1) that the photographs of a batch are blended in pairs.
         cutmix: Probability (0..1) that they are patched with one another instead.
         ema: What is judged and kept is a moving average of the weights, with this decay per step; 0 = off.
         coarse: Weight of the groups' cross entropy beside that of the labels, where labels have groups.
+        class_weights: "balanced" lets photographs of rare classes count more, "none" lets all count the same.
+        mixed_precision: Compute in float16 where it suffices, on a GPU; weights and what is written stay float32.
         seed: Everything random follows from it.
     """
 
@@ -101,10 +107,13 @@ class Recipe:
     dropout: float = 0.2
     augment: float = 1.0
     crop: float = 0.75
+    effects: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     ema: float = 0.0
     coarse: float = 0.0
+    class_weights: ClassWeights = "none"
+    mixed_precision: bool = False
     seed: int = 0
 
     @property

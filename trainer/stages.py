@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from edge_agent.regions import whole
 from trainer import head, models
-from trainer.augment import Jitter, view
+from trainer.augment import Jitter, scaled, view
+from trainer.effects import STORE, more_often
 from trainer.evaluate import log_loss
 from trainer.feed import Album, Looks, batches, shuffled, steps_per_epoch, workers
 from trainer.loop import Course, Work, train
@@ -124,7 +125,8 @@ def train_layers(job: Job) -> Course:
 
 def _jitter(recipe: Recipe) -> Jitter:
     """How far the views of a recipe may differ from their photographs."""
-    return Jitter(flip=recipe.flip, zoom=(recipe.crop, Jitter().zoom[1]))
+    usual = Jitter(zoom=(recipe.crop, Jitter().zoom[1]), flip=recipe.flip, shelf=more_often(STORE, recipe.effects))
+    return scaled(usual, recipe.augment)
 
 
 def _unfreeze(backbone: keras.Model, recipe: Recipe) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from edge_agent.shelf import DataError, InputError
-from trainer import data, fit, loop, models
+from trainer import data, fit, models
 from trainer.evaluate import log_loss
 from trainer.feed import look_at
 from trainer.loop import Work, train
+from trainer.loss import loss_of
 from trainer.recipe import settle
 from trainer.report import Unwatched
 
@@ -58,6 +59,8 @@ def test_what_is_written_tells_how_the_model_came_about(draw_classes, tmp_path):
     assert (card["size_px"], card["recipe"]["network"], card["recipe"]["seed"]) == (32, "small-cnn", 1)
     assert (card["data"]["train"], card["data"]["validation"]) == (12, 4)
     assert len(card["data"]["sha256"]) == 64
+    assert card["rejection"] == trained.rejection.as_json()
+    assert 0 < card["rejection"]["threshold"] <= 1
     assert card["training"]["best_epoch"] == trained.course.best_epoch
     assert set(card["versions"]) == {"python", "tensorflow", "keras"}
     assert card["metrics"]["validation"]["accuracy"] == trained.evaluation.accuracy
@@ -162,7 +165,7 @@ def test_a_corrupt_photograph_is_named_and_counted_and_training_goes_on(draw_cla
     for photo in (splits.train[0], splits.validation[0]):
         assert any(str(photo.path) in line for line in watch.lines)
     assert "2 photographs could not be read; going on with 14" in watch.lines
-    assert (len(trained.train), len(trained.validation)) == (11, 3)
+    assert (len(trained.splits.train), len(trained.splits.validation)) == (11, 3)
 
 
 def test_a_class_with_no_photograph_left_is_an_error(draw_classes):
@@ -243,12 +246,12 @@ def test_what_is_judged_and_kept_is_the_average_of_the_weights():
 def test_groups_count_beside_labels_by_the_sum_of_their_scores():
     """A wrong answer inside the right group costs less than one outside."""
     recipe = _recipe(coarse=1.0)
-    loss = loop.loss_of(recipe, (0, 0, 1))
+    loss = loss_of(recipe, (0, 0, 1))
     truth = np.eye(3, dtype=np.float32)[[0]]
     inside, outside = (np.array([scores], np.float32) for scores in ([0.2, 0.6, 0.2], [0.2, 0.2, 0.6]))
-    assert float(loss(truth, inside)) == pytest.approx(-np.log(0.2) - np.log(0.8), abs=1e-4)
-    assert float(loss(truth, outside)) == pytest.approx(-np.log(0.2) - np.log(0.4), abs=1e-4)
-    assert float(loop.loss_of(recipe, None)(truth, inside)) == pytest.approx(-np.log(0.2), abs=1e-4)
+    assert float(loss(truth, inside)[0]) == pytest.approx(-np.log(0.2) - np.log(0.8), abs=1e-4)
+    assert float(loss(truth, outside)[0]) == pytest.approx(-np.log(0.2) - np.log(0.4), abs=1e-4)
+    assert float(loss_of(recipe, None)(truth, inside)[0]) == pytest.approx(-np.log(0.2), abs=1e-4)
 
 
 def test_fine_tuning_moves_the_upper_layers_and_leaves_the_lower_ones_and_all_statistics(draw_classes, tmp_path):

@@ -10,8 +10,10 @@ from typer import Option
 from edge_agent.shelf import ConfigError, InputError
 from trainer import data, doubts
 from trainer.commands.common import Data, Seed, quiet_start, say
+from trainer.leave_out import leave_out
 from trainer.place import check_file
 from trainer.recipe import Preset, Recipe, lengthened, settle
+from trainer.rejection import KNOWN_LOST
 from trainer.report import Terminal
 
 
@@ -39,10 +41,15 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     label_smoothing: Annotated[float | None, Option(help="Taken from the true class; costs confidence.")] = None,
     augment: Annotated[float | None, Option(help="Strength of the augmentation: 0 none, 1 as usual, 2 twice.")] = None,
     crop: Annotated[float | None, Option(help="Least share of a photograph's side that a view shows.")] = None,
+    effects: Annotated[float | None, Option(help="Glare, price tags, arms: 0 never, 1 as in a store.")] = None,
     mixup: Annotated[float | None, Option(help="Probability that a batch is blended in pairs.")] = None,
     cutmix: Annotated[float | None, Option(help="Probability that its photographs are patched with others.")] = None,
     ema: Annotated[float | None, Option(help="Decay per step of the moving average that is kept; 0 is off.")] = None,
     coarse: Annotated[float | None, Option(help="Weight of the loss over groups, where labels have groups.")] = None,
+    left_out: Annotated[
+        int | None,
+        Option("--leave-out", help="Keep so many classes from the training, and see whether they are told as unknown."),
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Train a network; the best epoch is what is written. Ctrl-C keeps the best so far."""
@@ -63,6 +70,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
         label_smoothing=label_smoothing,
         augment=augment,
         crop=crop,
+        effects=effects,
         mixup=mixup,
         cutmix=cutmix,
         ema=ema,
@@ -72,7 +80,10 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     splits = data.load(photographs, validation=validation, seed=seed)
     for doubtful in doubts.of_training(splits, photographs):
         say(Console(stderr=True), f"warning: {doubtful}")
-    _fit(splits, settled if epochs else lengthened(settled, photographs=len(splits.train)), out)
+    unknown: tuple[data.Photo, ...] = ()
+    if left_out is not None:
+        splits, unknown = leave_out(splits, left_out, seed=seed)
+    _fit(splits, settled if epochs else lengthened(settled, photographs=len(splits.train)), out, unknown=unknown)
 
 
 def _check_place(out: Path) -> None:
@@ -91,7 +102,7 @@ def _trained(recipe: Recipe) -> str:
     return "all layers" if recipe.unfreeze == 1 else f"the head and {recipe.unfreeze:.0%} of the backbone's layers"
 
 
-def _fit(splits: data.Splits, recipe: Recipe, out: Path) -> None:
+def _fit(splits: data.Splits, recipe: Recipe, out: Path, *, unknown: tuple[data.Photo, ...]) -> None:
     """Train, write, and say what came of it."""
     with quiet_start():
         from trainer import fit  # noqa: PLC0415 - TensorFlow takes seconds to load
@@ -105,7 +116,7 @@ def _fit(splits: data.Splits, recipe: Recipe, out: Path) -> None:
     )
     try:
         with Terminal(console) as watch:
-            trained = fit.fit(splits, recipe, watch=watch)
+            trained = fit.fit(splits, recipe, watch=watch, unknown=unknown)
     except KeyboardInterrupt:
         console.print("stopped before the first epoch was over; nothing was written")
         raise typer.Exit(130) from None
@@ -113,9 +124,16 @@ def _fit(splits: data.Splits, recipe: Recipe, out: Path) -> None:
     course, figures = trained.course, trained.evaluation
     if course.interrupted:
         console.print("stopped by Ctrl-C; the best epoch so far is kept")
+    groups = f" (groups {figures.coarse.accuracy:.1%})" if figures.coarse else ""
     say(
         console,
-        f"epoch {course.best_epoch} of {len(course.history)} is the best: validation accuracy {figures.accuracy:.1%}, "
-        f"top-5 {figures.top5_accuracy:.1%}, log loss {figures.log_loss:.3f}; {trained.seconds:.0f} s\n"
+        f"epoch {course.best_epoch} of {len(course.history)} is the best: validation accuracy {figures.accuracy:.1%}"
+        f"{groups}, top-5 {figures.top5_accuracy:.1%}, log loss {figures.log_loss:.3f}; {trained.seconds:.0f} s\n"
         f"wrote {', '.join(str(file) for file in files)}",
     )
+    if strange := trained.unknown:
+        say(
+            console,
+            f"{strange.photographs} photographs of classes that were left out: AUROC {strange.auroc:.3f}; "
+            f"{strange.caught_at_loss:.1%} of them are rejected where {KNOWN_LOST:.0%} of the known ones are",
+        )
