@@ -6,6 +6,7 @@ import typer
 
 from edge_agent.exits import reported
 from trainer.commands.augment import augment
+from trainer.commands.embed import embed
 from trainer.commands.evaluate import evaluate
 from trainer.commands.fit import fit
 from trainer.commands.predict import predict
@@ -16,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (augment, fit, evaluate, predict):  # in the order of --help
+for command in (augment, fit, evaluate, predict, embed):  # in the order of --help
     app.command()(command)
 
 

@@ -144,6 +144,18 @@ def gather(path: Path, *, labels: Sequence[str], part: Part | None = None, seed:
     return _indexed(parts[chosen], labels)
 
 
+def catalogue(path: Path) -> tuple[tuple[str, ...], tuple[Photo, ...]]:
+    """All photographs of a data set, whatever their part, and the labels that it has itself.
+
+    Raises:
+        InputError: A folder or list is not there.
+        DataError: There is no photograph.
+    """
+    parts = _parts(path).values()
+    labels = tuple(dict.fromkeys(label for listed in parts for label in listed.labels))
+    return labels, tuple(photo for listed in parts for photo in _indexed(listed, labels))
+
+
 def split(photos: Sequence[Photo], *, seed: int) -> tuple[tuple[Photo, ...], tuple[Photo, ...], tuple[Photo, ...]]:
     """Share photographs out to training, validation and test, 70/15/15, as `trainer.shares` describes.
 

@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ __all__ = [
     "build",
     "card",
     "card_path",
+    "embedder",
+    "embedder_card",
     "features_of",
     "has_embedding",
     "head_of",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 SCHEMA = "shelfwatch.model/1"
+EMBEDDER_SCHEMA = "shelfwatch.embedder/1"
 DROPOUT = "dropout"
 """Name of the layer after which the head begins."""
 EMBEDDING = "embedding"
@@ -105,6 +108,35 @@ def set_head(model: keras.Model, linear: Linear, *, centre: NDArray[np.floating[
     embedding, scores = factor(linear, layer.units, centre=centre)
     _set_linear(layer, embedding)
     _set_linear(model.get_layer(HEAD), scores)
+
+
+def embedder(model: keras.Model) -> keras.Model:
+    """What a network compares products by: pixels as for the whole → (batch, dims) float32 of length 1.
+
+    The embedding where there is one, else the features.
+    """
+    seen = model.get_layer(EMBEDDING).output if has_embedding(model) else model.get_layer(DROPOUT).input
+    unit = layers.UnitNormalization(name="unit", dtype="float32")(seen)
+    return keras.Model(model.input, unit, name=f"{model.name}_embedder")
+
+
+def embedder_card(embedder: keras.Model, card: Mapping[str, Any], *, of: str) -> dict[str, Any]:
+    """What travels with an embedder: that of its model, the classes it knows apart, and what comes out.
+
+    Args:
+        embedder: Of a model.
+        card: Of the same model.
+        of: SHA-256 (hex) of the model's file.
+    """
+    kept = {name: card[name] for name in ("labels", "size_px", "recipe", "data", "versions") if name in card}
+    layer = EMBEDDING if has_embedding(embedder) else "features"
+    return {
+        "schema": EMBEDDER_SCHEMA,
+        "dims": int(embedder.output_shape[-1]),
+        "layer": layer,
+        "model_sha256": of,
+        **kept,
+    }
 
 
 def _linear(layer: layers.Dense) -> Linear:
@@ -190,6 +222,8 @@ def load(path: Path) -> tuple[keras.Model, dict[str, Any]]:
         raise DataError(
             f"{card_path(path)} is no model card ({error!r}). Train again, or bring the right one."
         ) from error
+    if described.get("schema") == EMBEDDER_SCHEMA:
+        raise DataError(f"{path} is an embedder, which answers with vectors. Name the model that it was made of.")
     try:
         model = keras.models.load_model(path, compile=False)
     except (ValueError, OSError, KeyError, TypeError) as error:
