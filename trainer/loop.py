@@ -1,24 +1,24 @@
 """Epochs over batches until nothing gets better; the best one is what remains. Imports TensorFlow: import it lazily."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.shelf import DataError
+from trainer.budget import planned_epochs
+from trainer.checkpoint import Checkpoint, State
+from trainer.loss import loss_of
 from trainer.recipe import Recipe
 from trainer.report import Epoch, Watch, clock
+from trainer.step import Trainee, rate, trainee
+from trainer.strategy import Team, assemble
 
-WARM_UP = 0.1
-"""Share of all steps in which the learning rate climbs to its peak."""
-WEIGHT_DECAY = 0.02
-"""Of AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101), on kernels only."""
-CLIP_NORM = 1.0
-"""Greatest norm of a step's gradient: one strange batch does not undo an epoch."""
+Ending = Literal["done", "patience", "time", "interrupted", "diverged"]
+"""All epochs, nothing better for long, as many as fit into the time budget, Ctrl-C, or a loss that is no number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,140 +27,198 @@ class Work:
 
     `draw` gives a batch: inputs, and targets (n, classes) float32 that sum to 1 per row. `judge` gives the validation's
     loss (nats) and accuracy (0..1) as the model is now. `steps` batches make an epoch. `group_of` holds the group of
-    each label, where labels have groups.
+    each label, where labels have groups, and `class_weights` how much each class counts, where not all do the same.
     """
 
     draw: Callable[[], tuple[NDArray[Any], NDArray[np.float32]]]
     judge: Callable[[], tuple[float, float]]
     steps: int
     group_of: tuple[int, ...] | None = None
+    class_weights: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditions:
+    """Under which a training runs; by default on one device, as long as it takes, and nothing is kept meanwhile.
+
+    Attributes:
+        team: The devices.
+        checkpoint: Where each epoch is kept.
+        earlier: What an earlier run left there; `draw` then begins with the epoch after it.
+        deadline_s: When the network should be written, by `report.clock`.
+        after_epoch: Is called with the figures of each epoch; what it raises ends the training.
+    """
+
+    team: Team = field(default_factory=lambda: assemble("none"))
+    checkpoint: Checkpoint | None = None
+    earlier: State | None = None
+    deadline_s: float | None = None
+    after_epoch: Callable[[Epoch], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a training went: its epochs, the number of the best, and whether Ctrl-C ended it."""
+    """How a training went: its epochs, the number of the best, and why it ended."""
 
     history: tuple[Epoch, ...]
     best_epoch: int
-    interrupted: bool
+    ended: Ending
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a person ended it."""
+        return self.ended == "interrupted"
 
 
-def train(model: keras.Model, work: Work, recipe: Recipe, watch: Watch) -> Course:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Training:
+    """All that stays the same from one epoch to the next."""
+
+    model: keras.Model
+    trainee: Trainee
+    work: Work
+    recipe: Recipe
+    watch: Watch
+    under: Conditions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Progress:
+    """What does not: the epochs so far, how many there will be, and the weights of the best one."""
+
+    history: tuple[Epoch, ...]
+    planned: int
+    best_weights: list[NDArray[Any]]
+
+
+class _DivergedError(Exception):
+    """The loss is no number."""
+
+
+def train(model: keras.Model, work: Work, recipe: Recipe, watch: Watch, under: Conditions | None = None) -> Course:
     """Train a model in place, and leave it with the weights of its best epoch, averaged where the recipe says so.
 
-    The best epoch has the highest validation accuracy, and of equals the lowest validation loss. Ctrl-C ends the
-    training as patience does, once there is an epoch to keep.
+    The best epoch has the highest validation accuracy, and of equals the lowest validation loss. Ctrl-C, and a loss
+    that is no number, end the training as patience does, once there is an epoch to keep.
 
     Raises:
         KeyboardInterrupt: Ctrl-C came before the first epoch was over.
-        DataError: The loss is not a number any more.
+        DataError: The loss was no number before the first epoch was over.
     """
-    trainee = _compiled(model, recipe, work)
-    history: list[Epoch] = []
-    best: Epoch | None = None
-    best_weights: list[NDArray[Any]] = []
-    interrupted = False
-    watch.begin("training", recipe.epochs * work.steps)
+    under = under or Conditions()
+    loss = loss_of(recipe, work.group_of, class_weights=work.class_weights)
+    this = _Training(model, trainee(model, recipe, loss, under.team), work, recipe, watch, under)
+    so_far = _begin(this)
+    watch.begin("training", (so_far.planned - len(so_far.history)) * work.steps)
     try:
-        while len(history) < recipe.epochs and (best is None or len(history) - best.epoch < recipe.patience):
-            began = clock()
-            note = f"epoch {len(history) + 1}/{recipe.epochs}" + (f", {_figures(history[-1])}" if history else "")
-            loss, accuracy = _pass(trainee, work, watch, note)
-            if not np.isfinite(loss):
-                raise DataError(f"the loss is {loss} in epoch {len(history) + 1}: the training diverged. Lower --lr.")
-            with _averaged(trainee):
-                judged, weights = work.judge(), model.get_weights()
-            epoch = Epoch(len(history) + 1, loss, accuracy, *judged, _rate(trainee), clock() - began)
-            history.append(epoch)
-            if best is None or epoch.validation_accuracy > best.validation_accuracy:
-                watch.say(f"epoch {epoch.epoch}/{recipe.epochs}: {_figures(epoch)}, {epoch.seconds:.1f} s")
-            if best is None or _rank(epoch) > _rank(best):
-                best, best_weights = epoch, weights
+        while (ended := _ended(so_far, recipe)) is None:
+            so_far = _epoch(this, so_far)
     except KeyboardInterrupt:
-        if best is None:
+        if not so_far.history:
             raise
-        interrupted = True
-    if best is None:
-        raise ValueError("a training of no epochs")
-    model.set_weights(best_weights)
-    return Course(tuple(history), best.epoch, interrupted)
+        ended = "interrupted"
+    except _DivergedError as error:
+        if not so_far.history:
+            raise DataError(f"{error}. Lower --lr, now {recipe.lr:g}.") from None
+        watch.say(f"{error}; the best epoch before is kept")
+        ended = "diverged"
+    model.set_weights(so_far.best_weights)
+    return Course(so_far.history, _best(so_far.history).epoch, ended)
 
 
-def _pass(trainee: Any, work: Work, watch: Watch, note: str) -> tuple[float, float]:
-    """Train for one epoch: mean loss (of the last batch where it is no number), and accuracy on the views."""
-    losses: list[float] = []
-    hits: list[float] = []
-    for _ in range(work.steps):
-        inputs, targets = work.draw()
-        trainee.reset_metrics()  # some versions of Keras average over the batches since, others do not
-        logs = trainee.train_on_batch(inputs, targets, return_dict=True)
-        losses.append(float(logs["loss"]))
-        hits.append(float(logs["accuracy"]))
-        watch.advance(note)
-    loss = float(np.mean(losses)) if np.isfinite(losses[-1]) else losses[-1]  # batches are all of one size
-    return loss, float(np.mean(hits))
-
-
-@contextmanager
-def _averaged(trainee: Any) -> Iterator[None]:
-    """With the moving average of the weights in place of the weights themselves, where there is one."""
-    if not trainee.optimizer.use_ema:
-        yield
-        return
-    variables = trainee.trainable_variables
-    kept = [variable.numpy() for variable in variables]
-    trainee.optimizer.finalize_variable_values(variables)
-    try:
-        yield
-    finally:
-        for variable, value in zip(variables, kept, strict=True):
+def _begin(this: _Training) -> _Progress:
+    """At the beginning, or where an earlier run came to."""
+    earlier = this.under.earlier
+    if earlier is None:
+        return _Progress((), this.recipe.epochs, [])
+    for name, variables in this.trainee.variables().items():
+        for variable, value in zip(variables, earlier.arrays[name], strict=True):
             variable.assign(value)
+    this.watch.say(f"going on after epoch {len(earlier.history)} of {earlier.planned}: {_figures(earlier.history[-1])}")
+    return _Progress(earlier.history, earlier.planned, list(earlier.arrays["best"]))
 
 
-def _compiled(model: keras.Model, recipe: Recipe, work: Work) -> Any:
-    """A model that shares all weights, with an optimizer of its own, so that `model` is saved without one."""
-    total_steps = recipe.epochs * work.steps
-    warm_up = max(1, round(WARM_UP * total_steps))
-    rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.01 * recipe.lr,
-        decay_steps=max(1, total_steps - warm_up),
-        warmup_target=recipe.lr,
-        warmup_steps=warm_up,
-    )
-    average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY, global_clipnorm=CLIP_NORM, **average)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    trainee = keras.Model(model.input, model.output)
-    trainee.compile(
-        optimizer=optimizer,
-        loss=loss_of(recipe, work.group_of),
-        metrics=["accuracy"],
-        jit_compile=False,  # XLA compiles for a minute and runs depthwise convolutions no faster on a CPU
-    )
-    return trainee
+def _ended(so_far: _Progress, recipe: Recipe) -> Ending | None:
+    """Why there is no other epoch, or None."""
+    done = len(so_far.history)
+    if done and done - _best(so_far.history).epoch >= recipe.patience:
+        return "patience"
+    if done >= so_far.planned:
+        return "done" if so_far.planned == recipe.epochs else "time"
+    return None
 
 
-def loss_of(recipe: Recipe, group_of: tuple[int, ...] | None) -> Any:
-    """Cross entropy of the labels with smoothing, and beside it that of their groups, by the sums of their scores."""
-    of_labels = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
-    if not recipe.coarse or group_of is None:
-        return of_labels
-    groups = np.eye(max(group_of) + 1, dtype=np.float32)[list(group_of)]  # (classes, groups)
-    of_groups = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+def _epoch(this: _Training, so_far: _Progress) -> _Progress:
+    """Train for one epoch, judge, and keep what there is."""
+    began = clock()
+    number = len(so_far.history) + 1
+    loss, accuracy = _pass(this, so_far)
+    judging = clock()
+    with this.trainee.averaged():
+        judged = this.under.team.agree(this.work.judge())
+        weights = this.model.get_weights()
+    judging_s = clock() - judging
+    reached = rate(number * this.work.steps, so_far.planned * this.work.steps, this.recipe.lr)
+    epoch = Epoch(number, loss, accuracy, judged[0], judged[1], reached, clock() - began)
+    if not so_far.history or epoch.validation_accuracy > _best(so_far.history).validation_accuracy:
+        this.watch.say(f"epoch {number}/{so_far.planned}: {_figures(epoch)}, {epoch.seconds:.1f} s")
+    history = (*so_far.history, epoch)
+    best_weights = weights if _best(history) is epoch else so_far.best_weights
+    # what follows the last epoch, calibration and the final figures, looks at the same photographs twice more
+    after = _Progress(history, _planned(this, history, closing_s=2 * judging_s), best_weights)
+    _keep(this, after)
+    if this.under.after_epoch is not None:
+        this.under.after_epoch(epoch)
+    return after
 
-    def both(targets: Any, scores: Any) -> Any:
-        coarse = of_groups(keras.ops.matmul(targets, groups), keras.ops.matmul(scores, groups))
-        return of_labels(targets, scores) + recipe.coarse * coarse
 
-    return both
+def _pass(this: _Training, so_far: _Progress) -> tuple[float, float]:
+    """Train on every batch of an epoch: mean loss, and accuracy on the views.
+
+    Raises:
+        _DivergedError: A loss is no number.
+    """
+    done, steps = len(so_far.history), this.work.steps
+    note = f"epoch {done + 1}/{so_far.planned}" + (f", {_figures(so_far.history[-1])}" if done else "")
+    figures: list[tuple[float, float]] = []
+    for step in range(done * steps, (done + 1) * steps):
+        this.trainee.at_rate(rate(step, so_far.planned * steps, this.recipe.lr))
+        figures.append(this.trainee.step(*this.work.draw()))
+        if not np.isfinite(figures[-1][0]):
+            raise _DivergedError(f"the loss is {figures[-1][0]} in epoch {done + 1}: the training diverged")
+        this.watch.advance(note)
+    loss, accuracy = np.mean(figures, axis=0)  # batches are all of one size
+    return float(loss), float(accuracy)
 
 
-def _rate(trainee: Any) -> float:
-    return float(trainee.optimizer.learning_rate)
+def _planned(this: _Training, history: tuple[Epoch, ...], *, closing_s: float) -> int:
+    """How many epochs there will be, now that it is known how long one takes."""
+    deadline_s, asked = this.under.deadline_s, this.recipe.epochs
+    left_s = None if deadline_s is None else deadline_s - clock() - closing_s
+    fitting = planned_epochs(asked, [epoch.seconds for epoch in history], left_s=left_s)
+    planned = int(this.under.team.agree([fitting])[0])
+    if len(history) == 1 and planned < asked:
+        this.watch.say(f"{planned} of {asked} epochs fit into the time budget; the learning rate falls accordingly")
+    return planned
 
 
-def _rank(epoch: Epoch) -> tuple[float, float]:
-    return epoch.validation_accuracy, -epoch.validation_loss
+def _keep(this: _Training, so_far: _Progress) -> None:
+    """Write an epoch down, so that it need not be trained again."""
+    if this.under.checkpoint is None:
+        return
+    # every worker reads its variables, since some are averaged over all of them while they are read
+    arrays = {
+        name: tuple(np.asarray(variable.numpy()) for variable in variables)
+        for name, variables in this.trainee.variables().items()
+    }
+    if this.under.team.chief:
+        kept = State(so_far.history, so_far.planned, {**arrays, "best": tuple(so_far.best_weights)})
+        this.under.checkpoint.write(kept)
+
+
+def _best(history: tuple[Epoch, ...]) -> Epoch:
+    """Of the highest validation accuracy, then of the lowest loss; the first of equals."""
+    return max(history, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
 
 
 def _figures(epoch: Epoch) -> str:
