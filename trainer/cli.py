@@ -9,6 +9,7 @@ from trainer.commands.augment import augment
 from trainer.commands.embed import embed
 from trainer.commands.evaluate import evaluate
 from trainer.commands.fit import fit
+from trainer.commands.inspect import inspect
 from trainer.commands.predict import predict
 
 app = typer.Typer(
@@ -17,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (augment, fit, evaluate, predict, embed):  # in the order of --help
+for command in (inspect, augment, fit, evaluate, predict, embed):  # in the order of --help
     app.command()(command)
 
 
