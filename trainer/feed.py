@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from math import prod
-from tempfile import TemporaryFile, gettempdir
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from edge_agent.shelf import DataError, ShelfwatchError
 from trainer.augment import Jitter, shrunk, view
 from trainer.data import Photo, open_photo, read
+from trainer.overflow import Overflow, room
 from trainer.report import Watch
 
 Pixels = NDArray[np.uint8]
@@ -26,7 +25,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 KEPT_BYTES = 2 * 2**30
-"""Memory for decoded photographs. The rest is decoded again in every epoch, or lies in a temporary file."""
+"""Memory for decoded photographs. The rest lies in a temporary file, or is decoded again in every epoch."""
 AHEAD = 4
 """Batches that wait, finished, for the one in training; each thread makes one more."""
 
@@ -35,8 +34,8 @@ AHEAD = 4
 class Album:
     """Photographs that are known to decode.
 
-    `copies` holds (height, width, 3) uint8 BGR, or None where memory did not suffice; `problems` says what was left
-    out and why, a line per photograph.
+    `copies` holds (height, width, 3) uint8 BGR, in memory or mapped from a file, or None where a photograph is decoded
+    again in every epoch; `problems` says what was left out and why, a line per photograph.
     """
 
     photos: tuple[Photo, ...]
@@ -51,15 +50,26 @@ class Album:
 
 
 def open_album(photos: Sequence[Photo], *, size_px: int, watch: Watch, kept_bytes: int = KEPT_BYTES) -> Album:
-    """Decode photographs for training, and keep smaller copies."""
+    """Decode photographs for training, and keep smaller copies.
+
+    Beyond `kept_bytes`, a copy that is smaller than its file (a telephone's photograph, a box of a large picture) goes
+    to a temporary file: it is read in a moment, where decoding would take longer than a step of training.
+    """
     good: list[Photo] = []
     copies: list[Pixels | None] = []
     problems: list[str] = []
     watch.begin("reading photographs", len(photos))
-    for photo, developed in _read(photos, lambda photo: _small(photo, size_px), problems, watch):
-        good.append(photo)
-        copies.append(developed if developed.nbytes <= kept_bytes else None)
-        kept_bytes -= developed.nbytes if copies[-1] is not None else 0
+    with Overflow() as overflow:
+        for photo, small in _read(photos, lambda photo: _small(photo, size_px), problems, watch):
+            keep = small.nbytes <= kept_bytes
+            if keep:
+                kept_bytes -= small.nbytes
+            elif small.nbytes < photo.path.stat().st_size:
+                overflow.put(len(good), small)
+            good.append(photo)
+            copies.append(small if keep else None)
+        for index, small in overflow.pictures().items():
+            copies[index] = small
     return Album(tuple(good), tuple(copies), tuple(problems), size_px)
 
 
@@ -90,7 +100,7 @@ def look_at(photos: Sequence[Photo], *, size_px: int, watch: Watch, kept_bytes: 
         DataError: None of them decodes.
         ShelfwatchError: They need a temporary file, and the disk has no room for it.
     """
-    pixels = _room((len(photos), size_px, size_px, 3), kept_bytes)
+    pixels = room((len(photos), size_px, size_px, 3), kept_bytes=kept_bytes)
     kept: list[Photo] = []
     problems: list[str] = []
     watch.begin("reading photographs to judge by", len(photos))
@@ -102,25 +112,6 @@ def look_at(photos: Sequence[Photo], *, size_px: int, watch: Watch, kept_bytes: 
         raise DataError(f"none of the {len(photos)} photographs to judge by can be read: {first}")
     truth = np.asarray([photo.label_index for photo in kept], dtype=np.int64)
     return Looks(pixels[: len(kept)], tuple(kept), truth, tuple(problems))
-
-
-def _room(shape: tuple[int, ...], kept_bytes: int) -> Pixels:
-    """An array in memory, or on disk where it is larger than `kept_bytes`."""
-    size_bytes = prod(shape)
-    if size_bytes <= kept_bytes:
-        return np.empty(shape, np.uint8)
-    try:
-        with TemporaryFile(prefix="shelf-train-") as file:  # the map outlives it, and the file goes with the map
-            # reserved at once where that can be done: a page that finds no room later ends the process without a word
-            reserve = getattr(os, "posix_fallocate", lambda number, _, length: os.ftruncate(number, length))
-            reserve(file.fileno(), 0, size_bytes)
-            return np.memmap(file, np.uint8, mode="r+", shape=shape)
-    except OSError as error:
-        raise ShelfwatchError(
-            f"the {shape[0]} photographs to judge by take {size_bytes / 2**30:.1f} GB as pixels, more than is kept in"
-            f" memory, and {gettempdir()} has no room for them ({error.strerror}). Set TMPDIR to a folder with more,"
-            " or judge by fewer photographs."
-        ) from error
 
 
 def _read(
