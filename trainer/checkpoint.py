@@ -145,8 +145,8 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _differences(was: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    """A line for each value that changed."""
-    for name in sorted(was.keys() | now.keys()):
+    """A line for each value that changed, of those that are asked for now."""
+    for name in sorted(now):
         if was.get(name) != now.get(name):
             yield f"{name} was {was.get(name)}, and is now {now.get(name)}"
 

@@ -135,7 +135,7 @@ def _read(
 
 
 def batches(
-    album: Album, *, batch: int, jitter: Jitter, seed: int
+    album: Album, *, batch: int, jitter: Jitter, seed: int, first_epoch: int = 0
 ) -> Generator[tuple[Pixels, NDArray[np.int64]], None, None]:
     """Endless batches of random views, all of one size; each epoch passes every photograph in a new order.
 
@@ -153,7 +153,7 @@ def batches(
         return np.stack(views), truth[chosen]
 
     with ThreadPoolExecutor(workers()) as pool:
-        yield from _ahead(pool, make, shuffled(len(truth), batch=batch, seed=seed))
+        yield from _ahead(pool, make, shuffled(len(truth), batch=batch, seed=seed, first_epoch=first_epoch))
 
 
 def steps_per_epoch(count: int, *, batch: int) -> int:
@@ -161,9 +161,9 @@ def steps_per_epoch(count: int, *, batch: int) -> int:
     return -(-count // batch)
 
 
-def shuffled(count: int, *, batch: int, seed: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+def shuffled(count: int, *, batch: int, seed: int, first_epoch: int = 0) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Epoch and photographs of each batch, endlessly; the last batch of an epoch is filled up from its beginning."""
-    epoch = 0
+    epoch = first_epoch
     while True:
         order = np.random.default_rng([seed, epoch]).permutation(count)
         steps = steps_per_epoch(count, batch=batch)

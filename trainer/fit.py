@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from edge_agent.shelf import DataError
 from trainer import head, models
+from trainer.checkpoint import Checkpoint
+from trainer.conditions import affordable, conditions, made_by, precision
 from trainer.data import Photo, Splits, fingerprint
 from trainer.evaluate import Evaluation, judge, summary
 from trainer.feed import Album, Looks, look_at, open_album
@@ -23,7 +25,9 @@ from trainer.loop import Course
 from trainer.recipe import Recipe
 from trainer.rejection import Rejection, Unknown, judge_unknown, threshold
 from trainer.report import Watch, clock, draw_curves, write_history
+from trainer.run import Run
 from trainer.stages import Job, begin, train_head, train_layers
+from trainer.strategy import assemble
 
 Pixels = NDArray[np.uint8]
 Indices = NDArray[np.int64]
@@ -36,7 +40,8 @@ class Trained:
     `splits` holds the photographs that could be read, `problems` names those that could not. `evaluation` is that of
     the finished network on the validation photographs, which also chose the epoch, one factor that makes the network as
     sure as it is right, and the `rejection` threshold. `unknown` says how well photographs of classes that were left
-    out are told from the others, where there are any.
+    out are told from the others, where there are any. `sha256` is the `fingerprint` of the photographs, and `chief`
+    says whether this process is the one to write what came of it.
     """
 
     model: keras.Model
@@ -48,19 +53,31 @@ class Trained:
     unknown: Unknown | None
     problems: tuple[str, ...]
     seconds: float
+    sha256: str
+    chief: bool
 
 
-def fit(splits: Splits, recipe: Recipe, *, watch: Watch, unknown: Sequence[Photo] = ()) -> Trained:
+def fit(
+    splits: Splits, recipe: Recipe, *, watch: Watch, unknown: Sequence[Photo] = (), run: Run | None = None
+) -> Trained:
     """Train a network on photographs, and see what it makes of `unknown` ones, of classes that it is not to know.
 
     Raises:
+        ConfigError: An unfinished training lies where this one would keep its epochs, or TF_CONFIG is wrong.
         InputError: The weights are not there.
         DataError: The weights do not fit, or the photographs that can be read do not cover every class.
+        HaltedError: There is no room to keep an epoch.
         KeyboardInterrupt: Ctrl-C came before there was an epoch to keep.
     """
     began = clock()
+    run = run or Run()
+    team = assemble(run.strategy)  # before anything else of TensorFlow
+    recipe = affordable(recipe, watch)
+    if run.partial is not None and not run.fresh:
+        Checkpoint(run.partial, asdict(recipe)).read()  # another recipe is told before the slow work
     models.be_repeatable(recipe.seed)
-    model = models.build(recipe, classes=len(splits.labels))
+    with team.strategy.scope(), precision(recipe):
+        model = models.build(recipe, classes=len(splits.labels))
     album = open_album(splits.train, size_px=recipe.size_px, watch=watch)
     _refuse_gaps(album, splits)
     held_out = look_at(splits.validation, size_px=recipe.size_px, watch=watch)
@@ -71,7 +88,12 @@ def fit(splits: Splits, recipe: Recipe, *, watch: Watch, unknown: Sequence[Photo
         watch.say(
             f"{len(problems)} photographs could not be read; going on with {len(album.photos) + len(held_out.photos)}"
         )
-    course = _train(Job(model, album, held_out, splits.coarse.of if splits.coarse else None, recipe, watch))
+    sha256 = fingerprint((*album.photos, *held_out.photos), splits.labels)
+    with conditions(run, made_by(recipe, album.photos, sha256), team=team, began_s=began) as under:
+        group_of = splits.coarse.of if splits.coarse else None
+        course = _train(Job(model, album, held_out, group_of, recipe, watch, under))
+    if team.replicas > 1 or recipe.mixed_precision:
+        model = _on_one_device(model, recipe)
     _calibrate(model, held_out)
     predict = models.predictor(model)
     scores = predict(held_out.pixels)
@@ -87,6 +109,8 @@ def fit(splits: Splits, recipe: Recipe, *, watch: Watch, unknown: Sequence[Photo
         unknown=None if strange is None else judge_unknown(scores, strange, rejection),
         problems=problems,
         seconds=clock() - began,
+        sha256=sha256,
+        chief=team.chief,
     )
 
 
@@ -96,6 +120,13 @@ def _train(job: Job) -> Course:
         return train_layers(job)
     known = begin(job)
     return train_head(job, known) if job.recipe.frozen else train_layers(job)
+
+
+def _on_one_device(model: keras.Model, recipe: Recipe) -> keras.Model:
+    """The same network in float32, which is what is judged, written and converted."""
+    plain = models.build(recipe, classes=model.output_shape[-1])
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 def _refuse_gaps(album: Album, splits: Splits) -> None:
@@ -138,7 +169,7 @@ def describe(trained: Trained) -> dict[str, Any]:
             "train": len(splits.train),
             "validation": len(splits.validation),
             "unreadable": len(trained.problems),
-            "sha256": fingerprint((*splits.train, *splits.validation), splits.labels),
+            "sha256": trained.sha256,
         },
     )
 

@@ -55,6 +55,11 @@ class Conditions:
     deadline_s: float | None = None
     after_epoch: Callable[[Epoch], None] | None = None
 
+    @property
+    def done(self) -> int:
+        """Epochs that are over when it begins."""
+        return len(self.earlier.history) if self.earlier else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Course:

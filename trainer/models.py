@@ -73,7 +73,7 @@ def build(recipe: Recipe, *, classes: int) -> keras.Model:
     features = layers.Dropout(recipe.dropout, name=DROPOUT)(seen(rescaled(pixels, recipe)))
     if recipe.embedding:
         features = layers.Dense(recipe.embedding, name=EMBEDDING)(features)
-    scores = layers.Dense(classes, activation="softmax", name=HEAD)(features)
+    scores = layers.Dense(classes, activation="softmax", name=HEAD, dtype="float32")(features)
     return keras.Model(pixels, scores, name=re.sub(r"\W", "_", recipe.network.lower()))
 
 

@@ -10,10 +10,6 @@ from trainer.report import Epoch
 StrategyName = Literal["none", "mirrored", "multi-worker"]
 
 
-def _nothing(epoch: Epoch) -> None:
-    del epoch
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """How a training is run.
@@ -32,4 +28,4 @@ class Run:
     time_budget_s: float | None = None
     tensorboard: Path | None = None
     strategy: StrategyName = "none"
-    after_epoch: Callable[[Epoch], None] = _nothing
+    after_epoch: Callable[[Epoch], None] | None = None

@@ -18,7 +18,8 @@ from trainer.augment import Jitter, scaled, view
 from trainer.effects import STORE, more_often
 from trainer.evaluate import log_loss
 from trainer.feed import Album, Looks, batches, shuffled, steps_per_epoch, workers
-from trainer.loop import Course, Work, train
+from trainer.loop import Conditions, Course, Work, train
+from trainer.loss import balanced
 from trainer.mix import Mixing, mixed
 from trainer.recipe import Recipe
 from trainer.report import Watch
@@ -30,7 +31,7 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """What a stage works on: the model to train in place, the photographs, and how.
+    """What a stage works on: the model to train in place, the photographs, how, and under which conditions.
 
     `group_of` holds the group of each label, where labels have groups.
     """
@@ -41,6 +42,7 @@ class Job:
     group_of: tuple[int, ...] | None
     recipe: Recipe
     watch: Watch
+    under: Conditions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,9 +75,10 @@ def begin(job: Job) -> Known:
 def train_head(job: Job, known: Known) -> Course:
     """Train the head alone, on features that were computed once."""
     classes = job.model.output_shape[-1]
-    layer = keras.layers.Dense(classes, activation="softmax")
-    inputs = keras.Input((known.features.shape[1],))
-    small = keras.Model(inputs, layer(keras.layers.Dropout(job.recipe.dropout)(inputs)))
+    with job.under.team.strategy.scope():
+        layer = keras.layers.Dense(classes, activation="softmax")
+        inputs = keras.Input((known.features.shape[1],))
+        small = keras.Model(inputs, layer(keras.layers.Dropout(job.recipe.dropout)(inputs)))
     layer.set_weights([known.start.kernel.astype(np.float32), known.start.bias.astype(np.float32)])
 
     def assess() -> tuple[float, float]:
@@ -84,15 +87,15 @@ def train_head(job: Job, known: Known) -> Course:
         return _loss_and_accuracy(scores.astype(np.float32), job.held_out.truth)
 
     batch = min(job.recipe.batch, len(known.truth))
-    order = shuffled(len(known.truth), batch=batch, seed=job.recipe.seed)
+    order = shuffled(len(known.truth), batch=batch, seed=job.recipe.seed, first_epoch=job.under.done)
     targets = np.eye(classes, dtype=np.float32)
 
     def draw() -> tuple[Features, NDArray[np.float32]]:
         _, chosen = next(order)
         return known.features[chosen], targets[known.truth[chosen]]
 
-    work = Work(draw, assess, steps_per_epoch(len(known.truth), batch=batch), job.group_of)
-    course = train(small, work, job.recipe, job.watch)
+    work = Work(draw, assess, steps_per_epoch(len(known.truth), batch=batch), job.group_of, _class_weights(job))
+    course = train(small, work, job.recipe, job.watch, job.under)
     kernel, bias = (weights.astype(np.float64) for weights in layer.get_weights())
     folded = head.fold(head.Linear(kernel, bias), known.standard)
     models.set_head(job.model, folded, centre=known.standard.mean)
@@ -109,9 +112,10 @@ def train_layers(job: Job) -> Course:
         return _loss_and_accuracy(predict(job.held_out.pixels), job.held_out.truth)
 
     batch = min(recipe.batch, len(album.photos))
-    stream = batches(album, batch=batch, jitter=_jitter(recipe), seed=recipe.seed)
+    steps = steps_per_epoch(len(album.photos), batch=batch)
+    stream = batches(album, batch=batch, jitter=_jitter(recipe), seed=recipe.seed, first_epoch=job.under.done)
     mixing = Mixing(recipe.mixup, recipe.cutmix)
-    step = itertools.count()
+    step = itertools.count(job.under.done * steps)
     targets = np.eye(job.model.output_shape[-1], dtype=np.float32)
 
     def draw() -> tuple[Pixels, NDArray[np.float32]]:
@@ -119,8 +123,16 @@ def train_layers(job: Job) -> Course:
         return mixed(pixels, targets[truth], mixing, np.random.default_rng([recipe.seed, next(step)]))
 
     with closing(stream):
-        work = Work(draw, assess, steps_per_epoch(len(album.photos), batch=batch), job.group_of)
-        return train(job.model, work, recipe, job.watch)
+        work = Work(draw, assess, steps, job.group_of, _class_weights(job))
+        return train(job.model, work, recipe, job.watch, job.under)
+
+
+def _class_weights(job: Job) -> NDArray[np.float32] | None:
+    """How much each class counts, where not all do the same."""
+    if job.recipe.class_weights == "none":
+        return None
+    truth = np.asarray([photo.label_index for photo in job.album.photos], dtype=np.int64)
+    return balanced(truth, classes=job.model.output_shape[-1])
 
 
 def _jitter(recipe: Recipe) -> Jitter:

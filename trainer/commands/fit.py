@@ -7,14 +7,17 @@ import typer
 from rich.console import Console
 from typer import Option
 
-from edge_agent.shelf import ConfigError, InputError
+from edge_agent.shelf import ConfigError, DataError, InputError
 from trainer import data, doubts
+from trainer.checkpoint import Checkpoint, beside
 from trainer.commands.common import Data, Seed, quiet_start, say
 from trainer.leave_out import leave_out
-from trainer.place import check_file
-from trainer.recipe import Preset, Recipe, lengthened, settle
+from trainer.mishaps import explained
+from trainer.place import check_file, check_folder
+from trainer.recipe import ClassWeights, Preset, Recipe, lengthened, settle
 from trainer.rejection import KNOWN_LOST
 from trainer.report import Terminal
+from trainer.run import Run, StrategyName
 
 
 def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
@@ -46,14 +49,36 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     cutmix: Annotated[float | None, Option(help="Probability that its photographs are patched with others.")] = None,
     ema: Annotated[float | None, Option(help="Decay per step of the moving average that is kept; 0 is off.")] = None,
     coarse: Annotated[float | None, Option(help="Weight of the loss over groups, where labels have groups.")] = None,
+    class_weights: Annotated[
+        ClassWeights, Option(help="balanced: a class of few photographs counts as any other.")
+    ] = "none",
     left_out: Annotated[
         int | None,
         Option("--leave-out", help="Keep so many classes from the training, and see whether they are told as unknown."),
     ] = None,
+    mixed_precision: Annotated[bool, Option("--mixed-precision", help="Compute in float16; on GPUs only.")] = False,  # noqa: FBT002 - an option
+    strategy: Annotated[
+        StrategyName, Option(help="mirrored: all GPUs; multi-worker: the machines of TF_CONFIG. See below.")
+    ] = "none",
+    time_budget: Annotated[
+        float | None, Option(min=0.01, metavar="MIN", help="End after so many minutes at most.")
+    ] = None,
+    tensorboard: Annotated[Path | None, Option(help="Folder for the figures of each epoch, for TensorBoard.")] = None,
+    fresh: Annotated[bool, Option("--fresh", help="Begin anew, though an unfinished training lies there.")] = False,  # noqa: FBT002 - an option
     seed: Seed = 0,
 ) -> None:
-    """Train a network; the best epoch is what is written. Ctrl-C keeps the best so far."""
+    """Train a network; the best epoch is what is written. Ctrl-C keeps the best so far.
+
+    Each epoch is kept in OUT.partial until the model is written: after a kill, the same command goes on from there.
+
+    With --strategy multi-worker, run the same command on every machine, each with its own index in TF_CONFIG, such as
+    {"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}. Worker 0
+    writes; --out must be on a disk that all of them see.
+    """
     _check_place(out)
+    if tensorboard is not None:
+        check_folder(tensorboard)
+    run = Run(beside(out), fresh, None if time_budget is None else 60 * time_budget, tensorboard, strategy)
     settled = settle(
         network,
         preset=recipe,
@@ -75,6 +100,8 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
         cutmix=cutmix,
         ema=ema,
         coarse=coarse,
+        class_weights=class_weights,
+        mixed_precision=mixed_precision,
         seed=seed,
     )
     splits = data.load(photographs, validation=validation, seed=seed)
@@ -83,7 +110,8 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     unknown: tuple[data.Photo, ...] = ()
     if left_out is not None:
         splits, unknown = leave_out(splits, left_out, seed=seed)
-    _fit(splits, settled if epochs else lengthened(settled, photographs=len(splits.train)), out, unknown=unknown)
+    settled = settled if epochs else lengthened(settled, photographs=len(splits.train))
+    _fit(splits, settled, out, unknown=unknown, run=run)
 
 
 def _check_place(out: Path) -> None:
@@ -102,7 +130,7 @@ def _trained(recipe: Recipe) -> str:
     return "all layers" if recipe.unfreeze == 1 else f"the head and {recipe.unfreeze:.0%} of the backbone's layers"
 
 
-def _fit(splits: data.Splits, recipe: Recipe, out: Path, *, unknown: tuple[data.Photo, ...]) -> None:
+def _fit(splits: data.Splits, recipe: Recipe, out: Path, *, unknown: tuple[data.Photo, ...], run: Run) -> None:
     """Train, write, and say what came of it."""
     with quiet_start():
         from trainer import fit  # noqa: PLC0415 - TensorFlow takes seconds to load
@@ -114,16 +142,23 @@ def _fit(splits: data.Splits, recipe: Recipe, out: Path, *, unknown: tuple[data.
         f"{_trained(recipe)}: {len(splits.labels)} classes, "
         f"{len(splits.train)} photographs to train, {len(splits.validation)} to validate",
     )
-    try:
-        with Terminal(console) as watch:
-            trained = fit.fit(splits, recipe, watch=watch, unknown=unknown)
-    except KeyboardInterrupt:
-        console.print("stopped before the first epoch was over; nothing was written")
-        raise typer.Exit(130) from None
-    files = fit.write(trained, out)
+    checkpoint = Checkpoint(beside(out), {})
+    with explained(recipe, out, checkpoint):
+        try:
+            with Terminal(console) as watch:
+                trained = fit.fit(splits, recipe, watch=watch, unknown=unknown, run=run)
+        except KeyboardInterrupt:
+            console.print("stopped before the first epoch was over; nothing was written")
+            raise typer.Exit(130) from None
+        if not trained.chief:
+            console.print("the first worker writes the model; this one is done")
+            return
+        files = fit.write(trained, out)
     course, figures = trained.course, trained.evaluation
     if course.interrupted:
-        console.print("stopped by Ctrl-C; the best epoch so far is kept")
+        console.print("stopped by Ctrl-C; the best epoch so far is written. Run the same command again to go on")
+    else:
+        checkpoint.remove()
     groups = f" (groups {figures.coarse.accuracy:.1%})" if figures.coarse else ""
     say(
         console,
@@ -136,4 +171,9 @@ def _fit(splits: data.Splits, recipe: Recipe, out: Path, *, unknown: tuple[data.
             console,
             f"{strange.photographs} photographs of classes that were left out: AUROC {strange.auroc:.3f}; "
             f"{strange.caught_at_loss:.1%} of them are rejected where {KNOWN_LOST:.0%} of the known ones are",
+        )
+    if course.ended == "diverged":
+        raise DataError(
+            f"the loss was no number after epoch {len(course.history)}, so the training ended; epoch "
+            f"{course.best_epoch} was written. Lower --lr, now {recipe.lr:g}, for a better one."
         )
