@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from edge_agent.shelf import ShelfwatchError
 from trainer.data import open_photo
 from trainer.feed import workers
-from trainer.inspection import PARTS, TINY_PX, Double, Inspection, PartName, Sight
+from trainer.inspection import PARTS, TINY_PX, Double, Inspection, Sight
+from trainer.layout import PartName
 from trainer.report import Watch, canvas
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _framed(sight: Sight, side_px: int) -> "Image":
     tile = Image.new("RGB", (full, full), PART_COLOURS[sight.part])
     tile.paste((225, 225, 225), (FRAME_PX, FRAME_PX, FRAME_PX + side_px, FRAME_PX + side_px))
     try:
-        image = _fitted(open_photo(sight.photo), side_px)
+        image = _fitted(open_photo(sight.photo, least_px=side_px), side_px)
     except ShelfwatchError:
         pen = ImageDraw.Draw(tile)
         low, high = FRAME_PX + side_px // 4, FRAME_PX + side_px * 3 // 4

@@ -2,14 +2,14 @@
 
 Four layouts are understood: a folder with `train/`, `validation/` and `test/`, each with one folder per class; one
 folder per class, split by a seed; a list file with `path, label` on each line; and boxes in COCO's format, a `.json`
-file. Everything is checked for sense when it is listed, and nothing is decoded until `open_photo`.
+file (`trainer.layout`). Everything is checked for sense when it is listed, and nothing is decoded until `open_photo`.
 """
 
 import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -22,18 +22,14 @@ from numpy.typing import NDArray
 
 from edge_agent.regions import whole
 from edge_agent.shelf import DataError, InputError, nearest
-from trainer import shares
-from trainer.classes import agree, read_table
-from trainer.coco import list_boxes
+from trainer import layout, shares
+from trainer.classes import agree
 from trainer.jpeg import READ_AS, reduction
-from trainer.listing import Box, Listed, in_order, list_folder, list_lines, table_groups
+from trainer.listing import Box, Listed, in_order
 
 Pixels = NDArray[np.uint8]
 Part = Literal["all", "train", "validation", "test"]
 
-TRAIN_NAMES = ("train", "training")
-VALIDATION_NAMES = ("validation", "val", "valid")
-TEST_NAMES = ("test", "testing")
 COLLECTED = re.compile(r"-(\d{8}T\d{4})\d{2}-\d{3}$")
 """How the names of the pictures of `shelf-agent collect` end, without the suffix; the group is the minute."""
 
@@ -90,7 +86,7 @@ def load(path: Path, *, validation: Path | None = None, seed: int) -> Splits:
         InputError: A folder or list is not there.
         DataError: There is no photograph, only one class, or a label that training does not know.
     """
-    parts = _parts(path)
+    parts = layout.parts(path)
     listed = parts["train"]
     labels = listed.labels
     if len(labels) < 2:
@@ -99,7 +95,7 @@ def load(path: Path, *, validation: Path | None = None, seed: int) -> Splits:
     train = _indexed(listed, labels)
     test = _indexed(parts["test"], labels) if "test" in parts else ()
     if validation is not None:
-        parts["validation"] = _listed(validation)
+        parts["validation"] = layout.listed(validation)
         held_out = _indexed(parts["validation"], labels)
     elif "validation" in parts:
         held_out = _indexed(parts["validation"], labels)
@@ -130,7 +126,7 @@ def gather(path: Path, *, labels: Sequence[str], part: Part | None = None, seed:
         InputError: A folder or list is not there.
         DataError: There is no such part, or a label that the network does not know.
     """
-    parts = _parts(path)
+    parts = layout.parts(path)
     if len(parts) == 1:  # no splits on disk
         photos = _indexed(parts["train"], labels)
         if part in (None, "all"):
@@ -151,7 +147,7 @@ def catalogue(path: Path) -> tuple[tuple[str, ...], tuple[Photo, ...]]:
         InputError: A folder or list is not there.
         DataError: There is no photograph.
     """
-    parts = _parts(path).values()
+    parts = layout.parts(path).values()
     labels = tuple(dict.fromkeys(label for listed in parts for label in listed.labels))
     return labels, tuple(photo for listed in parts for photo in _indexed(listed, labels))
 
@@ -288,33 +284,6 @@ def unseen(photos: Sequence[Photo], labels: Sequence[str], *, seed: int, trained
     except OSError:  # a photograph is gone, so these are not the same
         return ()
     return test if same else ()
-
-
-def _parts(path: Path) -> dict[Part, Listed]:
-    """What is on disk: training, and validation and test where they are folders of their own."""
-    if not path.is_dir():
-        return {"train": _listed(path)}
-    folders: dict[Part, Path] = {}
-    names: dict[Part, tuple[str, ...]] = {"train": TRAIN_NAMES, "validation": VALIDATION_NAMES, "test": TEST_NAMES}
-    for part, candidates in names.items():
-        if found := [path / name for name in candidates if (path / name).is_dir()]:
-            folders[part] = found[0]
-    if "train" in folders and len(folders) > 1:
-        groups = read_table(path / "classes.csv", by_id=False).groups
-        parts = {part: list_folder(folder) for part, folder in folders.items()}
-        train = parts["train"]
-        if not train.groups:
-            parts["train"] = replace(train, groups=table_groups(path / "classes.csv", train.labels, groups))
-        return parts
-    return {"train": list_folder(folders.get("train", path))}
-
-
-def _listed(path: Path) -> Listed:
-    if path.is_dir():
-        return list_folder(path)
-    if path.is_file():
-        return list_boxes(path) if path.suffix.lower() == ".json" else list_lines(path)
-    raise InputError(f"{path}: there is no such folder or list file. Check the path.")
 
 
 def _coarse(train: Listed, parts: Iterable[Listed]) -> Coarse | None:

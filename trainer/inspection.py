@@ -12,6 +12,7 @@ from edge_agent.shelf import ShelfwatchError
 from trainer.alike import Look, look, near_pairs
 from trainer.data import Photo, Splits, open_photo
 from trainer.feed import workers
+from trainer.layout import PartName
 from trainer.report import Watch
 
 TINY_PX = 64
@@ -21,7 +22,6 @@ LONG = 2.0
 CHUNK = 64
 """Photographs that are given to the threads at a time, so that Ctrl-C ends soon."""
 
-PartName = Literal["train", "validation", "test"]
 PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 
 

@@ -100,6 +100,15 @@ def test_a_file_that_is_not_json_is_a_data_error(tmp_path):
         load(tmp_path / "boxes.json", seed=0)
 
 
+def test_an_export_with_boxes_in_each_part_is_taken_as_it_is(tmp_path):
+    """A folder whose parts hold pictures and `_annotations.coco.json`, as Roboflow writes it, keeps its own split."""
+    for part, count in (("train", 2), ("valid", 1)):
+        path = _write(tmp_path / part, [_box(n, category, 0, 0, 30, 30) for n in range(count) for category in (3, 7)])
+        path.rename(path.with_name("_annotations.coco.json"))
+    splits = load(tmp_path, seed=0)
+    assert (splits.labels, len(splits.train), len(splits.validation), splits.test) == (("cola", "oat"), 4, 2, ())
+
+
 def test_supercategories_are_groups_where_they_say_something(tmp_path):
     """Tools that fill in one for all, or none, do not make groups."""
     boxes = [_box(n % 3, category, 0, 0, 30, 30) for n, category in enumerate((1, 2, 3))]
