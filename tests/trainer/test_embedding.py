@@ -64,7 +64,7 @@ def test_photographs_of_new_products_get_vectors_too(draw_classes, tmp_path, cap
     assert "the network has no embedding layer" in said
     assert "left out: " in said
     assert "The most look-alike classes" in said
-    assert "the nearest other photograph shows the same class in " in said
+    assert "the nearest other photograph shows the same class, where there is another, in " in said
     with np.load(vectors) as kept:
         assert kept["labels"].tolist() == ["cross"] * 4 + ["disc"] * 3 + ["square"] * 4
         assert kept["paths"][0] == str(folder / "cross" / "000.png")

@@ -91,4 +91,4 @@ def _show(found: embedding.Embedded, labels: tuple[str, ...], console: Console) 
         console.print(table)
     share: Any = embedding.neighbours_agree(found.vectors, found.truth)
     if not math.isnan(share):
-        say(console, f"the nearest other photograph shows the same class in {share:.1%} of {len(found.photos)}")
+        say(console, f"the nearest other photograph shows the same class, where there is another, in {share:.1%}")
