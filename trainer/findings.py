@@ -16,21 +16,21 @@ def in_words(inspection: Inspection) -> list[str]:
 def _on_classes(inspection: Inspection) -> Iterator[str]:
     classes = sorted(inspection.classes, key=lambda c: c.train)
     smallest, largest = classes[0], classes[-1]
-    yield (
-        f'the largest class, "{largest.label}", has {largest.train} photographs to train on and the smallest,'
-        f' "{smallest.label}", {smallest.train}: {inspection.imbalance:.1f} to 1'
-    )
+    if smallest.train == largest.train:
+        yield f"every class has {largest.train} photographs to train on"
+    else:
+        yield (
+            f'the largest class, "{largest.label}", has {largest.train} photographs to train on and the smallest,'
+            f' "{smallest.label}", {smallest.train}: {inspection.imbalance:.1f} to 1'
+        )
     if without := [f'"{c.label}"' for c in inspection.classes if not c.validation]:
         yield f"{len(without)} of {len(classes)} classes have no photograph to validate on: {_some(without)}"
 
 
 def _on_files(inspection: Inspection) -> Iterator[str]:
     if sizes := _sizes(inspection):
-        width, height = sizes["width_px"], sizes["height_px"]
-        yield (
-            f"the photographs are {width['min']:.0f} to {width['max']:.0f} px wide (median {width['median']:.0f}) and"
-            f" {height['min']:.0f} to {height['max']:.0f} px high (median {height['median']:.0f})"
-        )
+        width, height = _span(sizes["width_px"]), _span(sizes["height_px"])
+        yield f"the photographs are {width} px wide and {height} px high"
     if broken := inspection.unreadable:
         named = _some([sight.problem or "" for sight in broken])
         yield f"unreadable photographs, which training leaves out: {len(broken)}. {named}"
@@ -41,6 +41,12 @@ def _on_files(inspection: Inspection) -> Iterator[str]:
     if long := inspection.long:
         shape = f"{LONG:g} times longer than wide, or wider than long"
         yield f"photographs more than {shape}: {len(long)}. {_with_sizes(long)}"
+
+
+def _span(size: dict[str, float]) -> str:
+    if size["min"] == size["max"]:
+        return f"{size['min']:.0f}"
+    return f"{size['min']:.0f} to {size['max']:.0f} (median {size['median']:.0f})"
 
 
 def _with_sizes(sights: Sequence[Sight]) -> str:
