@@ -146,8 +146,8 @@ def noise(image: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def jpeg(image: Pixels, rng: np.random.Generator) -> Pixels:
-    """JPEG of quality 12 to 60, there and back."""
-    quality = int(rng.integers(12, 61))
+    """JPEG of quality 20 to 60, there and back."""
+    quality = int(rng.integers(20, 61))
     _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])  # as if it were BGR, both ways
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), dtype=np.uint8)
 

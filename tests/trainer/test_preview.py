@@ -70,6 +70,8 @@ def test_strength_nought_shows_the_photograph_itself(draw_classes, tmp_path):
         (["--preview", "p.png", "--strength", "3"], 78, "--strength is 3; it must lie in 0..2"),
         (["--preview", "p.png", "--strength", "nan"], 78, "--strength is nan"),
         (["--preview", "p.png", "--views", "0"], 78, "--views is 0"),
+        (["--preview", "p.png", "--crop", "1.5"], 78, "--crop is 1.5; it must lie in 0.1..1"),
+        (["--preview", "p.png", "--effects", "-1"], 78, "--effects is -1"),
         (["--preview", "p.png", "--photographs", "99", "--size", "9"], 78, "--size is 9"),
     ],
 )
@@ -101,6 +103,19 @@ def test_each_change_is_named_with_how_much_of_it_there_is():
     assert "rotation: up to 20°" in captions
     assert "glare: 30% of the views" in captions
     assert "mirror: never" in [caption for caption, _ in alone(Jitter(flip=False))]
+
+
+def test_the_preview_takes_the_figures_of_fit(draw_classes, tmp_path):
+    """What is asked for by the names of fit is what is drawn: no effects and no crop leave less to see."""
+    folder = draw_classes(["cola", "oat"], 4)
+    common = ("--views", 2, "--photographs", 1, "--size", SIDE)
+    assert _run("augment", folder, "--preview", tmp_path / "all.png", *common) == 0
+    assert _run("augment", folder, "--preview", tmp_path / "fewer.png", "--effects", 0, "--crop", 1, *common) == 0
+    every, fewer = (cv2.imread(str(tmp_path / name)) for name in ("all.png", "fewer.png"))
+    assert np.array_equal(_cell(every, 0, 0), _cell(fewer, 0, 0))
+    assert not np.array_equal(_cell(every, 0, 1), _cell(fewer, 0, 1))
+    half = every.shape[0] // 2  # where most of the effects stand by themselves
+    assert not np.array_equal(every[half:], fewer[half:])
 
 
 def test_labels_of_any_script_and_dollars_are_drawn(tmp_path):

@@ -12,7 +12,7 @@ from edge_agent.shelf import ConfigError, DataError, InputError
 from trainer import data
 from trainer.augment import Jitter, scaled
 from trainer.commands.common import Data, Seed, say
-from trainer.effects import STORE
+from trainer.effects import STORE, more_often
 from trainer.feed import Album, open_album
 from trainer.place import check_file
 from trainer.preview import Strip, alone, random_views, sheet
@@ -21,27 +21,34 @@ from trainer.report import Terminal
 RANGES: dict[str, tuple[float, float]] = {
     "photographs": (1, 20),
     "views": (1, 24),
-    "strength": (0, 2),
     "size": (32, 512),
+    "strength": (0, 2),
+    "crop": (0.1, 1),
+    "effects": (0, 2),
 }
 """Least and greatest value of each option."""
 
 
-def augment(
+def augment(  # noqa: PLR0913, PLR0917 - one parameter per option
     data_set: Data,
     preview: Annotated[Path, Option("--preview", "--out", help="The picture to write, a .png file.")],
     photographs: Annotated[int, Option(help="So many photographs, of different classes where there are any.")] = 4,
     views: Annotated[int, Option(help="Random views of each.")] = 8,
-    strength: Annotated[float, Option(help="0 (nothing changes) to 2 (twice as much as usual).")] = 1.0,
+    strength: Annotated[
+        float, Option("--strength", "--augment", help="As --augment of fit: 0 none, 1 as usual, 2 twice.")
+    ] = 1.0,
+    crop: Annotated[float, Option(help="As of fit: least share of a photograph's side that a view shows.")] = 0.75,
+    effects: Annotated[float, Option(help="As of fit: glare, price tags, arms; 0 never, 1 as in a store.")] = 1.0,
     flip: Annotated[bool, Option("--flip/--no-flip", help="Mirror at random; not for products with text.")] = True,  # noqa: FBT002 - an option
     size: Annotated[int, Option(help="Side of the network's input in pixels.")] = 160,
     seed: Seed = 0,
 ) -> None:
     """Draw what augmentation makes of some photographs, and each of its changes by itself."""
-    _check(preview, {"photographs": photographs, "views": views, "strength": strength, "size": size})
+    numbers = {"photographs": photographs, "views": views, "size": size}
+    _check(preview, {**numbers, "strength": strength, "crop": crop, "effects": effects})
     console = Console()
     splits = data.load(data_set, seed=seed)
-    jitter = scaled(Jitter(flip=flip, shelf=STORE), strength)
+    jitter = scaled(Jitter(zoom=(crop, Jitter().zoom[1]), flip=flip, shelf=more_often(STORE, effects)), strength)
     with Terminal(console) as watch:
         album = open_album(_chosen(splits.train, photographs, seed), size_px=size, watch=watch)
         for problem in album.problems:
@@ -50,7 +57,8 @@ def augment(
             raise DataError(f"{data_set}: none of the photographs that were tried can be read. See above for each.")
         rows = list(_rows(album, splits.labels, jitter, views=views, seed=seed))
         singles = list(_singles(album, jitter, draws=max(3, (views + 1) // 2), seed=seed))
-        title = f"As the network sees it, and {views} random views, strength {strength:g}, {size} px"
+        figures = f"--augment {strength:g} --crop {crop:g} --effects {effects:g}{'' if flip else ' --no-flip'}"
+        title = f"As the device sees it, and {views} views as training with {figures} --size {size} does"
         preview.parent.mkdir(parents=True, exist_ok=True)
         sheet(rows, singles, preview, title=title)
     say(console, f"wrote {preview}: {len(rows)} photographs, {views} views of each, {len(singles)} changes alone")
