@@ -5,7 +5,8 @@ Run: python benchmarks/bench_input.py [--data FOLDER_OR_LIST] [--rounds 3] [--se
 The real `feed.batches` with every effect of a store makes batches for the real networks, all layers training. Each is
 timed alone and together, in turns, so that other work on the machine meets all of them alike. Where `feed` is
 above 1 × the step, training never waits for photographs; `both` is what remains of the step's pace while both share the
-cores. Timings on a shared machine are noisy: read ratios, and core-milliseconds, which other work disturbs least.
+cores. Timings on a shared machine are noisy: read ratios, and core-milliseconds, which other work disturbs least. The
+last columns say how many cores were busy: with this process, and with all that the machine does.
 Without --data it draws photographs of 348 px, for "memory" and "disk"; those of 12 MP are always drawn.
 """
 
@@ -26,6 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
 import numpy as np
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -122,8 +124,8 @@ def compare(network: str, size_px: int, photos: Sources, options: argparse.Names
     }
     step = trainee(network, size_px)
     rounds = [paces(step, albums, size_px=size_px, seconds=options.seconds) for _ in range(options.rounds)]
-    table = Table(title=f"{network} at {size_px} px, batches of {BATCH}, median of {len(rounds)}")
-    for column in ("", "photos/s", "of step", "core ms", "of step", "our cores", "all cores"):
+    table = Table(title=f"{network} at {size_px} px, batches of {BATCH}, median of {len(rounds)}", box=SIMPLE)
+    for column in ("", "photos/s", "of step", "core ms", "of step", "ours", "all cores"):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
     figures: dict[str, dict[str, float]] = {}
     for name in rounds[0]:
@@ -135,7 +137,7 @@ def compare(network: str, size_px: int, photos: Sources, options: argparse.Names
             "process_cores": median(turn[name].process_cores for turn in rounds),
             "machine_cores": median(turn[name].machine_cores for turn in rounds),
         }
-        formats = ("{:.0f}", "{:.2f} ×", "{:.1f}", "{:.2f} ×", "{:.2f}", "{:.2f}")
+        formats = ("{:.0f}", "{:.2f}", "{:.1f}", "{:.2f}", "{:.2f}", "{:.2f}")
         table.add_row(name, *(form.format(value) for form, value in zip(formats, found.values(), strict=True)))
         figures[name] = {key: round(value, 3) for key, value in found.items()}
     Console().print(table)
