@@ -125,7 +125,7 @@ def compare(network: str, size_px: int, photos: Sources, options: argparse.Names
     step = trainee(network, size_px)
     rounds = [paces(step, albums, size_px=size_px, seconds=options.seconds) for _ in range(options.rounds)]
     table = Table(title=f"{network} at {size_px} px, batches of {BATCH}, median of {len(rounds)}", box=SIMPLE)
-    for column in ("", "photos/s", "of step", "core ms", "of step", "ours", "all cores"):
+    for column in ("", "photos/s", "of step", "core ms", "of step", "ours", "all"):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
     figures: dict[str, dict[str, float]] = {}
     for name in rounds[0]:
