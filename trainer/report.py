@@ -112,6 +112,16 @@ def write_history(history: Sequence[Epoch], path: Path) -> None:
             writer.writerow({name: _short(value) for name, value in asdict(epoch).items()})
 
 
+def read_history(path: Path) -> tuple[Epoch, ...]:
+    """What `write_history` wrote; () where it is not there or is something else."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [{field.name: float(row[field.name]) for field in fields(Epoch)} for row in csv.DictReader(file)]
+    except (OSError, KeyError, TypeError, ValueError, csv.Error):
+        return ()
+    return tuple(Epoch(epoch=int(row.pop("epoch")), **row) for row in rows)
+
+
 def _short(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.6g}"
 

@@ -68,7 +68,7 @@ def overlay(pixels: Pixels, warmth: Heat) -> Pixels:
     """
     height, width = pixels.shape[:2]
     level = cv2.resize(warmth, (width, height), interpolation=cv2.INTER_LINEAR)
-    colours = cv2.applyColorMap((255 * level).astype(np.uint8), cv2.COLORMAP_INFERNO)[:, :, ::-1]
+    colours = cv2.applyColorMap((255 * level).astype(np.uint8), cv2.COLORMAP_TURBO)[:, :, ::-1]
     share = BLEND * level[:, :, None]
     return (pixels * (1 - share) + colours * share).round().astype(np.uint8)
 

@@ -88,8 +88,9 @@ def test_a_folder_stands_for_its_photographs(images, tmp_path, capfd):
     assert len(json.loads(capfd.readouterr().out)) == 3
 
 
-def test_overlays_show_where_the_network_looks(images, tmp_path, capfd):
+def test_overlays_show_where_the_network_looks(images, tmp_path, capfd, monkeypatch):
     """A photograph and its overlay side by side; photographs of one name do not overwrite each other."""
+    monkeypatch.setenv("COLUMNS", "250")
     folder = tmp_path / "looks"
     assert _run(save(tmp_path), *images[:2], "--json", "--saliency", folder) == 0
     files = [answer["saliency"] for answer in json.loads(capfd.readouterr().out)]
@@ -98,6 +99,8 @@ def test_overlays_show_where_the_network_looks(images, tmp_path, capfd):
         image = cv2.imread(file).astype(int)
         assert image.shape == (320, 640, 3)
         assert np.abs(image[:, :320] - image[:, 320:]).max() > 50
+    assert _run(save(tmp_path), images[0], "--top", 1, "--saliency", folder) == 0
+    assert "looks/000.png" in capfd.readouterr().out.replace("\n", "")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import io
 import cv2
 from rich.console import Console
 
-from trainer.report import Epoch, Terminal, draw_curves, write_history
+from trainer.report import Epoch, Terminal, draw_curves, read_history, write_history
 
 HISTORY = (
     Epoch(epoch=1, loss=1.5, accuracy=0.4, validation_loss=1.25, validation_accuracy=0.5, lr=0.001, seconds=2.0),
@@ -48,6 +48,16 @@ def test_the_history_is_one_row_per_epoch(tmp_path):
         "1,1.5,0.4,1.25,0.5,0.001,2",
         "2,0.5,0.8,0.75,0.75,0.0005,2",
     ]
+
+
+def test_the_history_can_be_read_again(tmp_path):
+    """For a report that is made later; a file that is missing or something else gives none."""
+    write_history(HISTORY, tmp_path / "history.csv")
+    assert read_history(tmp_path / "history.csv") == HISTORY
+    assert read_history(tmp_path / "gone.csv") == ()
+    for strange in ("epoch,loss\n1,2\n", "epoch,loss,accuracy,validation_loss,validation_accuracy,lr,seconds\n1,a\n"):
+        (tmp_path / "other.csv").write_text(strange)
+        assert read_history(tmp_path / "other.csv") == ()
 
 
 def test_curves_are_drawn(tmp_path):

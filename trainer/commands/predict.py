@@ -73,9 +73,10 @@ def _show(given: Sequence[Answer], labels: Sequence[str], drawn: dict[int, Path]
         if answer.unknown:
             lines = [("unknown; at best:", ""), *lines]
         beside = [Text(str(answer.path)), *([Text(f"→ {drawn[at]}", style="dim")] if at in drawn else [])]
+        lines += [("", "")] * (len(beside) - len(lines))
         for row, (label, share) in enumerate(lines):
-            first = Text(label, style="bold" if row == 0 else "")
-            table.add_row(beside[row] if row < len(beside) else "", first, share)
+            path = beside[row] if row < len(beside) else ""
+            table.add_row(path, Text(label, style="bold" if row == 0 else ""), share)
         table.add_section()
     if table.row_count:
         Console().print(table)
