@@ -11,6 +11,7 @@ from trainer.commands.evaluate import evaluate
 from trainer.commands.fit import fit
 from trainer.commands.inspect import inspect
 from trainer.commands.predict import predict
+from trainer.commands.report import report
 
 app = typer.Typer(
     help="Train a small network on photographs of products.",
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, augment, fit, evaluate, predict, embed):  # in the order of --help
+for command in (inspect, augment, fit, evaluate, predict, report, embed):  # in the order of --help
     app.command()(command)
 
 
