@@ -49,8 +49,11 @@ def rescaled(pixels: Any, recipe: Recipe) -> Any:
         if np.array_equal(slope, np.eye(3)) and not offset.any():
             return pixels  # the network has layers of its own for it
         return layers.Rescaling(_short(np.diag(slope)), offset=_short(offset), name=RESCALE)(pixels)
-    blue_first = keras.ops.flip(pixels, axis=-1)
-    return layers.Rescaling(_short(np.diag(slope[::-1])), offset=_short(offset), name=RESCALE)(blue_first)
+    # a convolution by hand: the converter gives a reversal of channels another scale than its input, and it goes wrong
+    mixed = layers.Conv2D(3, 1, trainable=False, name=RESCALE)
+    mixed.build(pixels.shape)
+    mixed.set_weights([slope.reshape(1, 1, 3, 3), offset])
+    return mixed(pixels)
 
 
 def _preprocessing(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
