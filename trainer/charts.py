@@ -10,7 +10,7 @@ from trainer.rejection import Coverage, Rejection
 from trainer.report import Epoch
 
 WIDTH, HEIGHT = 480, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 20, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 60, 24, 12, 44
 """Room for the numbers and names of the axes, in the units of the drawing."""
 MOST_POINTS = 300
 """Of a line; more cannot be seen."""
