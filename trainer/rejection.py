@@ -111,6 +111,15 @@ def of_card(card: dict[str, Any]) -> Rejection | None:
     return found
 
 
+def unknown_of_card(card: dict[str, Any]) -> Unknown | None:
+    """What a training found about products that were left out of it; None where none were, or it cannot be read."""
+    found = card.get("metrics", {}).get("unknown")
+    try:
+        return Unknown(**found) if found else None
+    except TypeError:
+        return None
+
+
 def sureness(scores: Scores, score: Score = "max_probability") -> Sureness:
     """How sure a network is of each photograph: (n, classes) probabilities → (n,) in 0..1, 1 where it has no doubt."""
     exact = scores.astype(np.float64)

@@ -165,6 +165,16 @@ def test_without_history_groups_threshold_and_mistakes_the_page_is_shorter(draw_
     assert "surest mistakes" not in found.text
 
 
+def test_what_the_training_left_out_is_told_where_nothing_else_was_tried(draw_classes, tmp_path):
+    """A training that left products out has tried it already."""
+    left_out = {"photographs": 40, "auroc": 0.85, "caught": 0.25, "caught_at_loss": 0.4}
+    model, out = save(tmp_path / "model", metrics={"unknown": left_out}), tmp_path / "report.html"
+    assert _run(model, draw_classes(LABELS, 2), "--split", "all", "--out", out) == 0
+    text = Page(out.read_text()).text
+    assert "Of 40 photographs of products it was never shown, it noticed 25%." in text
+    assert "was not tried" not in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

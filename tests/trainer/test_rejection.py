@@ -1,6 +1,7 @@
 """What is rejected, what that costs and what it catches agree with cases worked out by hand."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from trainer.rejection import (
     of_card,
     sureness,
     threshold,
+    unknown_of_card,
 )
 
 
@@ -105,6 +107,14 @@ def test_a_card_gives_back_what_was_put_into_it():
     rejection = Rejection(0.31, 0.047)
     assert of_card(json.loads(json.dumps({"rejection": rejection.as_json()}))) == rejection
     assert of_card({"labels": ["a"]}) is None
+
+
+def test_what_a_training_found_of_unknown_products_is_read_from_its_card():
+    """Only where products were left out of it; what another program wrote is passed over."""
+    found = Unknown(40, auroc=0.85, caught=0.25, caught_at_loss=0.4)
+    assert unknown_of_card(json.loads(json.dumps({"metrics": {"unknown": asdict(found)}}))) == found
+    assert unknown_of_card({"metrics": {"validation": {}}}) is None
+    assert unknown_of_card({"metrics": {"unknown": {"seen": 3}}}) is None
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from trainer.commands.common import Data, quiet_start, say
 from trainer.commands.evaluate import Split, SplitSeed, Strange
 from trainer.page import Contents, Look, render, worth_a_look
 from trainer.place import check_file
+from trainer.rejection import unknown_of_card
 from trainer.report import Epoch, Terminal, read_history
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def report(
             evaluation=held.evaluation,
             rejection=held.rejection,
             kept=held.kept,
-            unknown=held.unknown,
+            unknown=held.unknown or unknown_of_card(held.card),
             problems=held.looks.problems,
             history=_history(model, held),
             looks=_looks(held, console),
