@@ -18,7 +18,7 @@ def planned_epochs(asked: int, durations_s: Sequence[float], *, left_s: float | 
     done = len(durations_s)
     if left_s is None or not durations_s:
         return asked
-    # the first epoch also pays for the compilation of the network, so it counts only while it is alone
+    # the first epoch also pays for what happens once, so it counts only while it is alone
     usual_s = statistics.median(durations_s[1:] or durations_s)
     more = int(max(0.0, left_s) // max(usual_s, 1e-6))
     return min(asked, done + more)

@@ -7,9 +7,8 @@ them. Everything else that changes while training is in the file: see `State`.
 import errno
 import json
 import os
-import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from trainer.report import Epoch, write_history
 
 SCHEMA = "shelfwatch.partial/1"
 STATE = "state.npz"
+HISTORY = "history.csv"
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Numbers of the errors when a file cannot grow: the disk is full, or a quota or the limit of a file is reached."""
 
@@ -97,19 +97,22 @@ class Checkpoint:
             "history": [asdict(epoch) for epoch in state.history],
             "planned": state.planned,
         }
-        with room_for(self.folder, self.kept()):
+        with room_for(self.folder, self.kept):
             self.folder.mkdir(parents=True, exist_ok=True)
             _save(self.folder / STATE, described, state.arrays)
-            write_history(state.history, self.folder / "history.csv")
+            write_history(state.history, self.folder / HISTORY)
 
     def remove(self) -> None:
-        """Delete it; nothing happens where there is none."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete it; nothing happens where there is none, and what somebody else put there stays."""
+        for name in (STATE, f".{STATE}", HISTORY):
+            (self.folder / name).unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
     def kept(self) -> str:
         """What is there to go on from, as a sentence."""
         if not (self.folder / STATE).is_file():
-            return "No epoch was over, so nothing is kept."
+            return "No epoch is kept yet."
         return f"The epochs before are kept in {self.folder}; run the same command again to go on."
 
 
@@ -123,8 +126,8 @@ def beside(model: Path) -> Path:
 
 
 @contextmanager
-def room_for(path: Path, kept: str) -> Iterator[None]:
-    """Answer for a disk that is full while the body writes to `path`; `kept` says what is safe.
+def room_for(path: Path, kept: Callable[[], str]) -> Iterator[None]:
+    """Answer for a disk that is full while the body writes to `path`; `kept` says then what is safe.
 
     Raises:
         HaltedError: It is full.
@@ -135,7 +138,9 @@ def room_for(path: Path, kept: str) -> Iterator[None]:
         # h5py and zipfile say it in words of their own, with or without the number
         if error.errno not in NO_ROOM and "No space left" not in str(error) and "File too large" not in str(error):
             raise
-        raise HaltedError(f"{path} cannot be written: there is no room left. Free some space there. {kept}") from error
+        raise HaltedError(
+            f"{path} cannot be written: there is no room left. Free some space there. {kept()}"
+        ) from error
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Epochs over batches until nothing gets better; the best one is what remains. Imports TensorFlow: import it lazily."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -118,6 +118,8 @@ def train(model: keras.Model, work: Work, recipe: Recipe, watch: Watch, under: C
     try:
         while (ended := _ended(so_far, recipe)) is None:
             so_far = _epoch(this, so_far)
+            if under.after_epoch is not None:
+                under.after_epoch(so_far.history[-1])
     except KeyboardInterrupt:
         if not so_far.history:
             raise
@@ -157,11 +159,12 @@ def _epoch(this: _Training, so_far: _Progress) -> _Progress:
     """Train for one epoch, judge, and keep what there is."""
     began = clock()
     number = len(so_far.history) + 1
-    loss, accuracy = _pass(this, so_far)
+    loss, accuracy, compiling_s = _pass(this, so_far)
     judging = clock()
     with this.trainee.averaged():
         judged = this.under.team.agree(this.work.judge())
         weights = this.model.get_weights()
+    _refuse_nonsense(judged[0], number)
     judging_s = clock() - judging
     reached = rate(number * this.work.steps, so_far.planned * this.work.steps, this.recipe.lr)
     epoch = Epoch(number, loss, accuracy, judged[0], judged[1], reached, clock() - began)
@@ -169,16 +172,16 @@ def _epoch(this: _Training, so_far: _Progress) -> _Progress:
         this.watch.say(f"epoch {number}/{so_far.planned}: {_figures(epoch)}, {epoch.seconds:.1f} s")
     history = (*so_far.history, epoch)
     best_weights = weights if _best(history) is epoch else so_far.best_weights
+    usual_s = [epoch.seconds - compiling_s] if number == 1 else [each.seconds for each in history]
     # what follows the last epoch, calibration and the final figures, looks at the same photographs twice more
-    after = _Progress(history, _planned(this, history, closing_s=2 * judging_s), best_weights)
+    planned = _planned(this, usual_s, closing_s=2 * judging_s)
+    after = _Progress(history, planned, best_weights)
     _keep(this, after)
-    if this.under.after_epoch is not None:
-        this.under.after_epoch(epoch)
     return after
 
 
-def _pass(this: _Training, so_far: _Progress) -> tuple[float, float]:
-    """Train on every batch of an epoch: mean loss, and accuracy on the views.
+def _pass(this: _Training, so_far: _Progress) -> tuple[float, float, float]:
+    """Train on every batch of an epoch: mean loss, accuracy on the views, and how long the first step took longer.
 
     Raises:
         _DivergedError: A loss is no number.
@@ -186,23 +189,30 @@ def _pass(this: _Training, so_far: _Progress) -> tuple[float, float]:
     done, steps = len(so_far.history), this.work.steps
     note = f"epoch {done + 1}/{so_far.planned}" + (f", {_figures(so_far.history[-1])}" if done else "")
     figures: list[tuple[float, float]] = []
+    ends_s = [clock()]
     for step in range(done * steps, (done + 1) * steps):
         this.trainee.at_rate(rate(step, so_far.planned * steps, this.recipe.lr))
         figures.append(this.trainee.step(*this.work.draw()))
-        if not np.isfinite(figures[-1][0]):
-            raise _DivergedError(f"the loss is {figures[-1][0]} in epoch {done + 1}: the training diverged")
+        _refuse_nonsense(figures[-1][0], done + 1)
         this.watch.advance(note)
+        ends_s.append(clock())
     loss, accuracy = np.mean(figures, axis=0)  # batches are all of one size
-    return float(loss), float(accuracy)
+    steps_s = np.diff(ends_s)
+    return float(loss), float(accuracy), max(0.0, float(steps_s[0] - np.median(steps_s)))
 
 
-def _planned(this: _Training, history: tuple[Epoch, ...], *, closing_s: float) -> int:
+def _refuse_nonsense(loss: float, number: int) -> None:
+    if not np.isfinite(loss):
+        raise _DivergedError(f"the loss is {loss} in epoch {number}: the training diverged")
+
+
+def _planned(this: _Training, durations_s: Sequence[float], *, closing_s: float) -> int:
     """How many epochs there will be, now that it is known how long one takes."""
     deadline_s, asked = this.under.deadline_s, this.recipe.epochs
     left_s = None if deadline_s is None else deadline_s - clock() - closing_s
-    fitting = planned_epochs(asked, [epoch.seconds for epoch in history], left_s=left_s)
+    fitting = planned_epochs(asked, durations_s, left_s=left_s)
     planned = int(this.under.team.agree([fitting])[0])
-    if len(history) == 1 and planned < asked:
+    if len(durations_s) == 1 and planned < asked:
         this.watch.say(f"{planned} of {asked} epochs fit into the time budget; the learning rate falls accordingly")
     return planned
 

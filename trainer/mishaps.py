@@ -23,7 +23,7 @@ def explained(recipe: Recipe, out: Path, checkpoint: Checkpoint) -> Iterator[Non
     import tensorflow as tf  # noqa: PLC0415 - it takes seconds to load
 
     try:
-        with room_for(out.parent, checkpoint.kept()):
+        with room_for(out.parent, checkpoint.kept):
             yield
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise HaltedError(

@@ -196,11 +196,15 @@ def save(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
         card: From `card`.
     """
     partial = path.with_name(f".{path.stem}.partial.keras")
-    model.save(partial)
     card_partial = partial.with_suffix(".json")
-    card_partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(path)
-    card_partial.replace(card_path(path))
+    try:
+        model.save(partial)
+        card_partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(path)
+        card_partial.replace(card_path(path))
+    finally:  # they are where they belong, unless the disk is full, and then they are in the way
+        partial.unlink(missing_ok=True)
+        card_partial.unlink(missing_ok=True)
 
 
 def load(path: Path) -> tuple[keras.Model, dict[str, Any]]:

@@ -62,15 +62,12 @@ class Team:
         """What the chief says, where clocks and the last digits of figures differ between machines."""
         if self.processes == 1:
             return list(values)
-        said = tf.constant([value if self.chief else 0.0 for value in values], tf.float64)
-
-        def speak() -> Any:
-            context = tf.distribute.get_replica_context()
-            first = tf.cast(context.replica_id_in_sync_group == 0, tf.float64)
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, said * first)
-
-        heard = self.strategy.run(tf.function(speak))
-        return [float(value) for value in self.strategy.experimental_local_results(heard)[0].numpy()]
+        silence = [0.0] * len(values)
+        said = self.strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(silence if context.replica_id_in_sync_group else list(values), tf.float64)
+        )
+        heard = self.strategy.reduce(tf.distribute.ReduceOp.SUM, said, axis=None)
+        return [float(value) for value in heard.numpy()]
 
 
 def assemble(name: StrategyName) -> Team:

@@ -39,6 +39,15 @@ def test_what_is_read_is_what_was_written(tmp_path):
     assert not checkpoint.folder.exists()
 
 
+def test_only_what_is_its_own_is_deleted(tmp_path):
+    """A folder may be shared with somebody's notes."""
+    (tmp_path / "notes.txt").write_text("mine")
+    checkpoint = Checkpoint(tmp_path, MADE_BY)
+    checkpoint.write(_state())
+    checkpoint.remove()
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 def test_another_recipe_is_refused_with_every_difference(tmp_path):
     """Two trainings are not mixed, and the message says what to give, or how to begin anew."""
     Checkpoint(tmp_path / "p", MADE_BY).write(_state())

@@ -159,6 +159,8 @@ def _fit(splits: data.Splits, recipe: Recipe, out: Path, *, unknown: tuple[data.
         console.print("stopped by Ctrl-C; the best epoch so far is written. Run the same command again to go on")
     else:
         checkpoint.remove()
+    if course.ended == "time":
+        console.print(f"{len(course.history)} of {recipe.epochs} epochs fitted into the time budget")
     groups = f" (groups {figures.coarse.accuracy:.1%})" if figures.coarse else ""
     say(
         console,
