@@ -1,5 +1,7 @@
 """`shelf-train fit`: photographs → a network, its card and its curves."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +10,10 @@ from rich.console import Console
 from typer import Option
 
 from edge_agent.shelf import ConfigError, DataError, InputError
-from trainer import data, doubts
+from trainer import data, doubts, networks
 from trainer.checkpoint import Checkpoint, beside
 from trainer.commands.common import Data, Seed, quiet_start, say
+from trainer.folds import deal, together
 from trainer.leave_out import leave_out
 from trainer.mishaps import explained
 from trainer.place import check_file, check_folder
@@ -19,13 +22,15 @@ from trainer.rejection import KNOWN_LOST
 from trainer.report import Terminal
 from trainer.run import Run, StrategyName
 
+NETWORKS = f"{', '.join((*networks.SCRATCH, *networks.SHELF))}, or any of keras.applications by its name."
+
 
 def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     photographs: Data,
     out: Annotated[Path, Option(help="The model to write, a .keras file; its card, history and curves go beside it.")],
     validation: Annotated[Path | None, Option(help="Held-out photographs: a list, or a folder per class.")] = None,
     recipe: Annotated[Preset, Option(help="quick trains in minutes, best fine-tunes for the best figures.")] = "quick",
-    network: Annotated[str, Option(help="small-cnn or mobilenet-v2.")] = "mobilenet-v2",
+    network: Annotated[str, Option(help=NETWORKS)] = "mobilenet-v2",
     size: Annotated[int | None, Option(help="Side of the input in pixels; 150 or 224 by default.")] = None,
     width: Annotated[float | None, Option(help="Multiplies the filters of each layer; MobileNet's alpha.")] = None,
     weights: Annotated[
@@ -52,6 +57,10 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     class_weights: Annotated[
         ClassWeights, Option(help="balanced: a class of few photographs counts as any other.")
     ] = "none",
+    embedding: Annotated[int | None, Option(help="Dimensions in which products are compared; 0 for none.")] = None,
+    folds: Annotated[
+        int | None, Option(help="Cross-validate on the training photographs: so many networks, figures, no model.")
+    ] = None,
     left_out: Annotated[
         int | None,
         Option("--leave-out", help="Keep so many classes from the training, and see whether they are told as unknown."),
@@ -101,6 +110,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
         ema=ema,
         coarse=coarse,
         class_weights=class_weights,
+        embedding=embedding,
         mixed_precision=mixed_precision,
         seed=seed,
     )
@@ -111,6 +121,9 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     if left_out is not None:
         splits, unknown = leave_out(splits, left_out, seed=seed)
     settled = settled if epochs else lengthened(settled, photographs=len(splits.train))
+    if folds is not None:
+        _cross_validate(deal(splits, folds, seed=seed), settled, out)
+        return
     _fit(splits, settled, out, unknown=unknown, run=run)
 
 
@@ -128,6 +141,26 @@ def _trained(recipe: Recipe) -> str:
     if recipe.frozen:
         return "the head alone"
     return "all layers" if recipe.unfreeze == 1 else f"the head and {recipe.unfreeze:.0%} of the backbone's layers"
+
+
+def _cross_validate(dealt: tuple[data.Splits, ...], recipe: Recipe, out: Path) -> None:
+    """Train a network for each fold, and write what they are worth together."""
+    with quiet_start():
+        from trainer import fit  # noqa: PLC0415 - TensorFlow takes seconds to load
+
+    console = Console()
+    evaluations = []
+    with Terminal(console) as watch:
+        for number, splits in enumerate(dealt, 1):
+            watch.say(f"fold {number} of {len(dealt)}: {len(splits.train)} photographs to train")
+            evaluations.append(fit.fit(splits, recipe, watch=watch).evaluation)
+    figures = together(evaluations)
+    path = out.with_name("folds.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"recipe": asdict(recipe), **figures}, indent=2) + "\n", encoding="utf-8")
+    for name, mean in figures["mean"].items():
+        say(console, f"{name.replace('_', ' ')}: {mean:.3f} ± {figures['spread'][name]:.3f}")
+    say(console, f"wrote {path}")
 
 
 def _fit(splits: data.Splits, recipe: Recipe, out: Path, *, unknown: tuple[data.Photo, ...], run: Run) -> None:
