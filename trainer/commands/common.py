@@ -13,7 +13,11 @@ from rich.console import Console
 from edge_agent.shelf import ShelfwatchError
 
 Data = Annotated[
-    Path, typer.Argument(metavar="DATA", help="A folder with train/ validation/ test/, a folder per class, or a list.")
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder with train/ validation/ test/, a folder per class, a list, or COCO boxes (.json).",
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Everything random follows from it.")]
 
