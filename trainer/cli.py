@@ -12,6 +12,7 @@ from trainer.commands.fit import fit
 from trainer.commands.inspect import inspect
 from trainer.commands.predict import predict
 from trainer.commands.report import report
+from trainer.commands.tune import PASS_ON, tune
 
 app = typer.Typer(
     help="Train a small network on photographs of products.",
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 for command in (inspect, augment, fit, evaluate, predict, report, embed):  # in the order of --help
     app.command()(command)
+app.command(context_settings=PASS_ON)(tune)
 
 
 def main(arguments: list[str] | None = None) -> Any:
