@@ -116,7 +116,7 @@ def fit(
 
 def _train(job: Job) -> Course:
     """What the recipe asks for: the head alone, the upper layers from a good head on, or everything from nothing."""
-    if not job.recipe.pretrained:
+    if not job.recipe.pretrained or (job.under.done and not job.recipe.frozen):  # what goes on has its head
         return train_layers(job)
     known = begin(job)
     return train_head(job, known) if job.recipe.frozen else train_layers(job)

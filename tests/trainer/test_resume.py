@@ -111,6 +111,21 @@ def test_a_head_on_frozen_features_goes_on_as_well(splits, tmp_path):
     assert all(map(np.array_equal, after.model.get_weights(), whole.model.get_weights()))
 
 
+def test_fine_tuning_goes_on_without_looking_for_a_head_again(splits, tmp_path):
+    """The head that it began with is not computed twice, and the outcome is that of an unbroken run."""
+    weights = tmp_path / "small.weights.h5"
+    models.build(_recipe(), classes=2).get_layer(models.BACKBONE).save_weights(weights)
+    recipe = _recipe(weights=str(weights), unfreeze=0.5, epochs=4)
+    whole = _fit(splits, recipe)
+    with pytest.raises(CutOffError):
+        _fit(splits, recipe, partial=tmp_path / "p", cut_after=2)
+    watch = Unwatched()
+    after = fit.fit(splits, recipe, watch=watch, run=Run(tmp_path / "p"))
+    assert "looking through the backbone" not in watch.stages
+    assert _figures(after) == _figures(whole)
+    assert all(map(np.array_equal, after.model.get_weights(), whole.model.get_weights()))
+
+
 def test_a_training_that_ctrl_c_ended_can_go_on(splits, tmp_path):
     """What was kept then is not lost when somebody has more time after all, and a finished one is not trained again."""
     recipe = _recipe()

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from edge_agent.shelf import ConfigError
-from tests.conftest import free_port
+from tests.conftest import free_port, wait_for
 from trainer import data, fit
+from trainer.checkpoint import STATE, beside
 from trainer.recipe import settle
 from trainer.report import Unwatched
 from trainer.strategy import assemble
@@ -94,6 +95,32 @@ def test_two_devices_of_one_machine_get_the_loss_of_one(folder, alone, tmp_path)
     for mine, given in zip(answer["figures"], figures, strict=True):
         assert mine == pytest.approx(given, rel=1e-3)
     assert answer["weights"] == pytest.approx(weights, rel=1e-3)
+
+
+def test_a_worker_that_dies_ends_the_others_with_the_way_on(folder, tmp_path):
+    """The chief does not wait for ever: its epochs are kept, and its status says that the command may be run again."""
+    workers = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    out = tmp_path / "m.keras"
+    command = ["fit", folder, "--network", "small-cnn", "--size", 32, "--width", 0.25, "--epochs", 5000]
+    command += ["--patience", 5000, "--strategy", "multi-worker", "--out", out]
+    processes = []
+    for index in range(2):
+        described = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        program = [sys.executable, "-m", "trainer.cli", *map(str, command)]
+        environment = os.environ | {"TF_CONFIG": json.dumps(described)}
+        processes.append(subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment))
+    chief, other = processes
+    try:
+        wait_for((beside(out) / STATE).is_file, timeout_s=120)
+        other.kill()
+        _, said = chief.communicate(timeout=120)
+    finally:
+        for process in processes:
+            process.kill()
+        other.communicate()
+    assert chief.returncode == 75, said
+    assert b"another worker is gone. Start all of them again. The epochs before are kept in" in said
+    assert (beside(out) / STATE).is_file()
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = None,
     mixed_precision: Annotated[bool, Option("--mixed-precision", help="Compute in float16; on GPUs only.")] = False,  # noqa: FBT002 - an option
     strategy: Annotated[
-        StrategyName, Option(help="mirrored: all GPUs; multi-worker: the machines of TF_CONFIG. See below.")
+        StrategyName, Option(help="mirrored: all GPUs; multi-worker: the machines of TF_CONFIG, see above.")
     ] = "none",
     time_budget: Annotated[
         float | None, Option(min=0.01, metavar="MIN", help="End after so many minutes at most.")
