@@ -48,7 +48,7 @@ FINE_TUNE: dict[str, Any] = {
     "unfreeze": 0.6,
     "epochs": 12,
     "patience": 12,
-    "lr": 3e-4,
+    "lr": 5e-4,
     "views": 1,
     "crop": 0.5,
     "label_smoothing": 0.1,
