@@ -162,6 +162,7 @@ def describe(trained: Trained) -> dict[str, Any]:
         training={
             "epochs": len(trained.course.history),
             "best_epoch": trained.course.best_epoch,
+            "ended": trained.course.ended,
             "interrupted": trained.course.interrupted,
             "seconds": round(trained.seconds, 1),
         },

@@ -88,6 +88,9 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     if tensorboard is not None:
         check_folder(tensorboard)
     run = Run(beside(out), fresh, None if time_budget is None else 60 * time_budget, tensorboard, strategy)
+    if folds is not None and run != Run(beside(out)):
+        problem = "--folds trains several networks: leave --time-budget, --tensorboard, --strategy and --fresh out"
+        raise ConfigError("the training cannot start:", [problem])
     settled = settle(
         network,
         preset=recipe,
