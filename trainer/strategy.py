@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,7 @@ class Team:
         return [float(value) for value in heard.numpy()]
 
 
+@cache  # a second strategy in a program would meet the collective operations of the first
 def assemble(name: StrategyName) -> Team:
     """Find the devices, and for `multi-worker` wait for the other machines. Comes before anything else of TensorFlow.
 
