@@ -63,8 +63,9 @@ def factor(linear: Linear, dims: int, *, centre: NDArray[np.floating[Any]] | Non
     """Two layers that do what one does: features → embedding (dims,) → logits.
 
     By singular values (Eckart & Young 1936), shared evenly between the two layers: what tells classes apart strongly is
-    far apart in the embedding. Exact where the kernel's rank is at most `dims`, else the nearest kernel of that rank;
-    dimensions that are not needed stay zero.
+    far apart in the embedding. Exact where the kernel's rank is at most `dims`, else the nearest kernel of that rank.
+    The embedding is turned at random, which changes no distance: its dimensions then carry alike much, and int8, with
+    one scale for all of them, is as fine for the weak ones as for the strong.
 
     Args:
         linear: Features → logits.
@@ -78,6 +79,8 @@ def factor(linear: Linear, dims: int, *, centre: NDArray[np.floating[Any]] | Non
     kernel[:, :rank] = left[:, :rank] * share
     back = np.zeros((dims, linear.kernel.shape[1]))
     back[:rank] = share[:, None] * right[:rank]
+    turn = np.linalg.qr(np.random.default_rng(dims).normal(size=(dims, dims)))[0]
+    kernel, back = kernel @ turn, turn.T @ back
     middle = np.zeros(len(kernel)) if centre is None else centre.astype(np.float64)
     return Linear(kernel, -middle @ kernel), Linear(back, linear.bias + middle @ linear.kernel)
 
