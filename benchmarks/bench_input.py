@@ -31,12 +31,13 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from trainer import data, models
-from trainer.augment import Jitter
-from trainer.effects import STORE
-from trainer.feed import Album, batches, open_album
-from trainer.recipe import settle
+from trainer.nets import models
+from trainer.photos import data
 from trainer.report import Unwatched
+from trainer.training.recipe import settle
+from trainer.views.augment import Jitter
+from trainer.views.effects import STORE
+from trainer.views.feed import Album, batches, open_album
 
 BATCH = 32
 STEP = "step alone"

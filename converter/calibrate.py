@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.photographs import Track, untracked
-from trainer.data import Photo, read
+from trainer.photos.data import Photo, read
 
 
 @dataclass(frozen=True, slots=True, eq=False)

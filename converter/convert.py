@@ -16,8 +16,8 @@ from converter.quantize import quantize
 from converter.verify import Verification, doubt, gate, verify
 from edge_agent.bundle import Bundle
 from edge_agent.inference import TfliteClassifier
-from trainer.data import Photo, read
-from trainer.doubts import of_labels
+from trainer.photos.data import Photo, read
+from trainer.photos.doubts import of_labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from edge_agent.shelf import DataError, nearest
-from trainer.data import Photo, gather
-from trainer.data import load as load_splits
+from trainer.photos.data import Photo, gather
+from trainer.photos.data import load as load_splits
 
 CALIBRATION_LEAST = 20
 """Fewer photographs than this don't show the ranges of a network: with 1 the loss was up to 19 points."""
@@ -44,7 +44,7 @@ def find(data: Path, *, evaluate: Path | None, labels: Sequence[str], count: int
     """Choose the photographs for a conversion.
 
     Args:
-        data: A data set as `trainer.data.load` takes it; calibration uses its training part only.
+        data: A data set as `trainer.photos.data.load` takes it; calibration uses its training part only.
         evaluate: Held-out photographs; by default the test part of `data`, or else its validation part.
         labels: What the network tells apart, in the order of its outputs.
         count: Photographs to calibrate with, at most; 20 at least.

@@ -13,7 +13,7 @@ from converter.photographs import Track, untracked
 from edge_agent.bundle import Metrics
 from edge_agent.inference import Classifier
 from edge_agent.shelf import ShelfwatchError
-from trainer.data import Photo, read
+from trainer.photos.data import Photo, read
 
 BATCH = 32
 """Photographs in memory at a time."""

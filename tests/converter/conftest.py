@@ -105,7 +105,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     write_photographs(home / "data" / "test", each=30, seed=2)
 
     from converter.photographs import choose
-    from trainer.data import load, read
+    from trainer.photos.data import load, read
 
     photos = choose(load(home / "data", seed=0).train, count=200, seed=0, where=home)
     pixels = np.stack([read(photo, SIZE_PX) for photo in photos]).astype(np.float32)

@@ -14,8 +14,8 @@ from converter.verify import Verification
 from edge_agent.bundle import Bundle, read
 from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import BundleError, InputError
-from trainer.data import gather
-from trainer.data import read as read_photo
+from trainer.photos.data import gather
+from trainer.photos.data import read as read_photo
 
 
 def test_the_agent_accepts_a_bundle(converted: Path, workshop: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from converter.photographs import choose, find
 from edge_agent.shelf import DataError, InputError
-from trainer.data import Photo
+from trainer.photos.data import Photo
 
 
 def _photos(*counts: int) -> tuple[Photo, ...]:

@@ -10,7 +10,7 @@ import pytest
 from converter.verify import Refused, Verification, doubt, gate, judge, verify
 from edge_agent.bundle import read
 from edge_agent.inference import TfliteClassifier
-from trainer.data import Photo, gather
+from trainer.photos.data import Photo, gather
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from trainer import models
+from trainer.nets import models
 
 LABELS = ("cola", "oat <b>", "tea & $lime")
 """Red, green and blue, in the order of `conftest.COLOURS`; names that HTML and matplotlib could trip over."""

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from edge_agent.shelf import DataError
-from trainer.data import Coarse, load
+from trainer.photos.data import Coarse, load
 
 TABLE = "Class Name (str),Class ID (int),Coarse Class Name (str),Coarse Class ID (int)\n"
 

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 import h5py, keras, numpy as np
 from keras.src.legacy.saving import legacy_h5_format
-from trainer import models, networks
-from trainer.recipe import settle
+from trainer.nets import models, networks
+from trainer.training.recipe import settle
 network, given, fetched = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 fetched.parent.mkdir(parents=True)
 network_of_keras = getattr(keras.applications, networks.application(network))
@@ -26,8 +26,8 @@ assert all(np.array_equal(a, b) for a, b in zip(plain.get_weights(), backbone.ge
 print("the same", len(plain.get_weights()))
 """
 OFFLINE = """
-from trainer import models
-from trainer.recipe import settle
+from trainer.nets import models
+from trainer.training.recipe import settle
 from edge_agent.shelf import InputError
 try:
     models.build(settle("mobilenet-v2", weights="imagenet", size_px=96, width=0.35), classes=3)

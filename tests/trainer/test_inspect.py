@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from tests.trainer.conftest import picture
-from trainer import data
-from trainer.alike import look, near_pairs
 from trainer.cli import main
-from trainer.contact import SHEET_AT_MOST, _chosen, file_names
-from trainer.findings import in_words
-from trainer.inspection import inspect
+from trainer.photos import data
+from trainer.photos.alike import look, near_pairs
+from trainer.photos.contact import SHEET_AT_MOST, _chosen, file_names
+from trainer.photos.findings import in_words
+from trainer.photos.inspection import inspect
 from trainer.report import Unwatched
 
 

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from edge_agent.shelf import ConfigError
-from trainer import data, fit, models
-from trainer.checkpoint import STATE, beside
 from trainer.cli import main
-from trainer.recipe import settle
+from trainer.nets import models
+from trainer.photos import data
 from trainer.report import Unwatched
-from trainer.run import Run
+from trainer.training import fit
+from trainer.training.checkpoint import STATE, beside
+from trainer.training.recipe import settle
+from trainer.training.run import Run
 
 # Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

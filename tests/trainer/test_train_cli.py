@@ -12,7 +12,7 @@ from rich.console import Console
 
 from trainer.cli import main
 from trainer.commands.evaluate import _show
-from trainer.evaluate import judge
+from trainer.judging.evaluate import judge
 
 # Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from edge_agent.shelf import DataError, InputError
-from trainer import data, fit, models
-from trainer.evaluate import log_loss
-from trainer.feed import look_at
-from trainer.loop import Work, train
-from trainer.loss import loss_of
-from trainer.recipe import settle
+from trainer.judging.evaluate import log_loss
+from trainer.nets import models
+from trainer.photos import data
 from trainer.report import Unwatched
+from trainer.training import fit
+from trainer.training.loop import Work, train
+from trainer.training.loss import loss_of
+from trainer.training.recipe import settle
+from trainer.views.feed import look_at
 
 # Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -9,14 +9,14 @@ from rich.console import Console
 from typer import Option
 
 from edge_agent.shelf import ConfigError, DataError, InputError
-from trainer import data
-from trainer.augment import Jitter, scaled
 from trainer.commands.common import Data, Seed, say
-from trainer.effects import STORE, more_often
-from trainer.feed import Album, open_album
+from trainer.photos import data
 from trainer.place import check_file
-from trainer.preview import Strip, alone, random_views, sheet
 from trainer.report import Terminal
+from trainer.views.augment import Jitter, scaled
+from trainer.views.effects import STORE, more_often
+from trainer.views.feed import Album, open_album
+from trainer.views.preview import Strip, alone, random_views, sheet
 
 RANGES: dict[str, tuple[float, float]] = {
     "photographs": (1, 20),

@@ -12,8 +12,9 @@ from rich.text import Text
 from typer import Option
 
 from edge_agent.shelf import ConfigError
-from trainer import data, embedding
 from trainer.commands.common import quiet_start, say
+from trainer.nets import embedding
+from trainer.photos import data
 from trainer.place import check_file
 from trainer.report import Terminal
 
@@ -34,7 +35,7 @@ def embed(
     _check(model, out, photographs, vectors)
     labels, photos = data.catalogue(photographs) if photographs else ((), ())
     with quiet_start():
-        from trainer import models  # noqa: PLC0415 - TensorFlow takes seconds to load
+        from trainer.nets import models  # noqa: PLC0415 - TensorFlow takes seconds to load
 
     network, card = models.load(model)
     embedder = models.embedder(network)

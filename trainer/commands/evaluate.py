@@ -11,18 +11,18 @@ from rich.table import Table
 from rich.text import Text
 from typer import Option
 
-from trainer import data
 from trainer.commands.common import Data, quiet_start, say
-from trainer.evaluate import Evaluation, as_json, reliability
-from trainer.gallery import draw_errors, draw_pairs
-from trainer.mistakes import confused_pairs, worst
+from trainer.judging.evaluate import Evaluation, as_json, reliability
+from trainer.judging.gallery import draw_errors, draw_pairs
+from trainer.judging.mistakes import confused_pairs, worst
+from trainer.judging.plots import draw_confusion, draw_coverage, draw_reliability
+from trainer.judging.rejection import KNOWN_LOST, coverage
+from trainer.photos import data
 from trainer.place import check_folder
-from trainer.plots import draw_confusion, draw_coverage, draw_reliability
-from trainer.rejection import KNOWN_LOST, coverage
 from trainer.report import Terminal
 
 if TYPE_CHECKING:
-    from trainer.trial import Trial
+    from trainer.judging.trial import Trial
 
 CLASSES_SHOWN = 40
 """Rows of the table of an evaluation; the JSON has all."""
@@ -57,7 +57,7 @@ def evaluate(
     if out is not None:
         check_folder(out)
     with quiet_start():
-        from trainer import trial  # noqa: PLC0415 - TensorFlow takes seconds to load
+        from trainer.judging import trial  # noqa: PLC0415 - TensorFlow takes seconds to load
 
     console = Console()
     with Terminal(console) as watch:

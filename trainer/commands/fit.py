@@ -10,17 +10,18 @@ from rich.console import Console
 from typer import Option
 
 from edge_agent.shelf import ConfigError, DataError, InputError
-from trainer import data, doubts, networks
-from trainer.checkpoint import Checkpoint, beside
 from trainer.commands.common import Data, Seed, quiet_start, say
-from trainer.folds import deal, together
-from trainer.leave_out import leave_out
-from trainer.mishaps import explained
+from trainer.judging.rejection import KNOWN_LOST
+from trainer.nets import networks
+from trainer.photos import data, doubts
+from trainer.photos.folds import deal, together
+from trainer.photos.leave_out import leave_out
 from trainer.place import check_file, check_folder
-from trainer.recipe import ClassWeights, Preset, Recipe, lengthened, settle
-from trainer.rejection import KNOWN_LOST
 from trainer.report import Terminal
-from trainer.run import Run, StrategyName
+from trainer.training.checkpoint import Checkpoint, beside
+from trainer.training.mishaps import explained
+from trainer.training.recipe import ClassWeights, Preset, Recipe, lengthened, settle
+from trainer.training.run import Run, StrategyName
 
 NETWORKS = f"{', '.join((*networks.SCRATCH, *networks.SHELF))}, or any of keras.applications by its name."
 
@@ -149,7 +150,7 @@ def _trained(recipe: Recipe) -> str:
 def _cross_validate(dealt: tuple[data.Splits, ...], recipe: Recipe, out: Path) -> None:
     """Train a network for each fold, and write what they are worth together."""
     with quiet_start():
-        from trainer import fit  # noqa: PLC0415 - TensorFlow takes seconds to load
+        from trainer.training import fit  # noqa: PLC0415 - TensorFlow takes seconds to load
 
     console = Console()
     evaluations = []
@@ -169,7 +170,7 @@ def _cross_validate(dealt: tuple[data.Splits, ...], recipe: Recipe, out: Path) -
 def _fit(splits: data.Splits, recipe: Recipe, out: Path, *, unknown: tuple[data.Photo, ...], run: Run) -> None:
     """Train, write, and say what came of it."""
     with quiet_start():
-        from trainer import fit  # noqa: PLC0415 - TensorFlow takes seconds to load
+        from trainer.training import fit  # noqa: PLC0415 - TensorFlow takes seconds to load
 
     console = Console(stderr=False)
     say(

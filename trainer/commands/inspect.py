@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 from typer import Option
 
-from trainer import contact, data, doubts, findings
 from trainer.commands.common import Data, Seed, quiet_start, say
-from trainer.inspection import PARTS, Inspection
-from trainer.inspection import inspect as look_into
+from trainer.photos import contact, data, doubts, findings
+from trainer.photos.inspection import PARTS, Inspection
+from trainer.photos.inspection import inspect as look_into
 from trainer.place import check_folder
 from trainer.report import Terminal, Watch
 

@@ -14,12 +14,12 @@ from rich.text import Text
 from typer import Option
 
 from edge_agent.shelf import DataError
-from trainer.answers import Answer, Speaker, answers, described
 from trainer.commands.common import quiet_start
-from trainer.data import Photo, read
+from trainer.judging.answers import Answer, Speaker, answers, described
+from trainer.judging.rejection import of_card
+from trainer.photos.data import Photo, read
+from trainer.photos.unlabelled import NO_LABEL, pictures
 from trainer.place import check_folder
-from trainer.rejection import of_card
-from trainer.unlabelled import NO_LABEL, pictures
 
 if TYPE_CHECKING:
     import keras
@@ -44,7 +44,7 @@ def predict(
         check_folder(saliency)
     photos = [photo for path in images for photo in pictures(path)]
     with quiet_start():
-        from trainer import models  # noqa: PLC0415 - TensorFlow takes seconds to load
+        from trainer.nets import models  # noqa: PLC0415 - TensorFlow takes seconds to load
 
     network, card = models.load(model)
     labels = tuple(str(label) for label in card["labels"])
@@ -96,7 +96,7 @@ def _report_problems(given: Sequence[Answer]) -> None:
 
 def _draw(network: "keras.Model", given: Sequence[Answer], size_px: int, folder: Path) -> dict[int, Path]:
     """Write each photograph with what speaks for its best answer beside it; the files by the place of the answer."""
-    from trainer.saliency import heat, overlay  # noqa: PLC0415 - TensorFlow takes seconds to load
+    from trainer.judging.saliency import heat, overlay  # noqa: PLC0415 - TensorFlow takes seconds to load
 
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[int, Path] = {}

@@ -10,13 +10,13 @@ from typer import Option
 from edge_agent.shelf import InputError, ShelfwatchError
 from trainer.commands.common import Data, quiet_start, say
 from trainer.commands.evaluate import Split, SplitSeed, Strange
-from trainer.page import Contents, Look, render, worth_a_look
+from trainer.judging.page import Contents, Look, render, worth_a_look
+from trainer.judging.rejection import unknown_of_card
 from trainer.place import check_file
-from trainer.rejection import unknown_of_card
 from trainer.report import Epoch, Terminal, read_history
 
 if TYPE_CHECKING:
-    from trainer.trial import Trial
+    from trainer.judging.trial import Trial
 
 LOOKS_SHOWN = 8
 
@@ -37,7 +37,7 @@ def report(
         raise InputError(f"--out is {out}, which is a folder. Name a file in it, such as {out / 'report.html'}.")
     check_file(out)
     with quiet_start():
-        from trainer import trial  # noqa: PLC0415 - TensorFlow takes seconds to load
+        from trainer.judging import trial  # noqa: PLC0415 - TensorFlow takes seconds to load
 
     console = Console()
     with Terminal(console) as watch:
@@ -74,7 +74,7 @@ def _history(model: Path, held: "Trial") -> tuple[Epoch, ...]:
 
 def _looks(held: "Trial", console: Console) -> tuple[Look, ...]:
     """Where the network looks, for a few photographs; none where it has no maps."""
-    from trainer.saliency import heat, overlay  # noqa: PLC0415 - TensorFlow takes seconds to load
+    from trainer.judging.saliency import heat, overlay  # noqa: PLC0415 - TensorFlow takes seconds to load
 
     chosen = worth_a_look(held.shown, most=LOOKS_SHOWN)
     pixels = held.looks.pixels[chosen]

@@ -13,19 +13,19 @@ from rich.table import Table
 from typer import Option
 
 from edge_agent.shelf import ConfigError, DataError
-from trainer import data, doubts
-from trainer.checkpoint import Checkpoint, beside
 from trainer.commands.common import Data, quiet_start, say
 from trainer.commands.fit import fit
-from trainer.mishaps import explained
+from trainer.photos import data, doubts
 from trainer.place import check_folder
-from trainer.recipe import Recipe, lengthened, settle
 from trainer.report import Epoch, Terminal, Watch, clock
-from trainer.run import Run
-from trainer.trials import Choice, Tried, best, draw_trials, ranked, write_trials
+from trainer.training.checkpoint import Checkpoint, beside
+from trainer.training.mishaps import explained
+from trainer.training.recipe import Recipe, lengthened, settle
+from trainer.training.run import Run
+from trainer.training.trials import Choice, Tried, best, draw_trials, ranked, write_trials
 
 if TYPE_CHECKING:
-    from trainer.tune import Attempt
+    from trainer.training.tune import Attempt
 
 TRIALS_SHOWN = 30
 """Rows of the table; the CSV has all."""
@@ -121,7 +121,7 @@ def _search(splits: data.Splits, asked: _Asked, out: Path, trials: int, until_s:
     with quiet_start():
         import tensorflow as tf  # noqa: PLC0415 - it takes seconds to load
 
-        from trainer import tune  # noqa: PLC0415
+        from trainer.training import tune  # noqa: PLC0415
     tf.get_logger().setLevel("ERROR")  # it warns of functions that are compiled again, as those of each trial must be
 
     recipe = asked.recipe
@@ -151,7 +151,7 @@ def _trainer(splits: data.Splits, recipe: Recipe, out: Path, watch: Watch) -> "A
     """A function that trains with a choice."""
     import keras  # noqa: PLC0415 - it loads TensorFlow
 
-    from trainer import fit as training  # noqa: PLC0415
+    from trainer.training import fit as training  # noqa: PLC0415
 
     def attempt(choice: Choice, after_epoch: Callable[[Epoch], None]) -> bool:
         keras.backend.clear_session()  # or each network stays in memory

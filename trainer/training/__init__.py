@@ -1,0 +1,1 @@
+"""A training run: start at `fit`, then `stages` and `loop`."""
