@@ -12,6 +12,7 @@ aware UTC; durations are differences of `clock_s`, which never jumps.
     ├── CameraError           69  a camera that gives no picture; carries a typed reason
     ├── BrokerError           69  a broker that cannot be reached
     ├── SpoolError            74  the outbox on the device's disk cannot be read or written
+    ├── HaltedError           75  a training that ran out of memory or disk; the same command may go on later
     └── Refused               2   int8 loses more accuracy than it may (`converter.verify`)
 """
 
@@ -227,6 +228,15 @@ class SpoolError(ShelfwatchError):
     """The outbox on the device's disk cannot be read or written."""
 
     exit_status = 74
+
+
+class HaltedError(ShelfwatchError):
+    """A training ran out of memory, of room on the disk, or of workers; what it has learned is kept, and it can go on.
+
+    Its exit status is EX_TEMPFAIL of sysexits.h: the same command may well succeed later.
+    """
+
+    exit_status = 75
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.shelf import ConfigError, DataError, ShelfwatchError
+from edge_agent.shelf import ConfigError, DataError, HaltedError
 from trainer.report import Epoch, write_history
 
 SCHEMA = "shelfwatch.partial/1"
@@ -29,15 +29,6 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 Arrays = tuple[NDArray[Any], ...]
 
 
-class HaltedError(ShelfwatchError):
-    """A training ran out of memory or of room on the disk; what it has learned is kept, and it can go on.
-
-    Its exit status is EX_TEMPFAIL of sysexits.h: the same command may well succeed later.
-    """
-
-    exit_status = 75
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
     """A training at the end of an epoch.
@@ -45,7 +36,7 @@ class State:
     Attributes:
         history: Its epochs so far.
         planned: Epochs that it was going to have.
-        arrays: By name ("model", "optimizer", "average", "best"), the values of its variables in their own order.
+        arrays: By name ("model", "optimizer", "best"), the values of its variables in their own order.
     """
 
     history: tuple[Epoch, ...]

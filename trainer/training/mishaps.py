@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trainer.training.checkpoint import Checkpoint, HaltedError, room_for
+from edge_agent.shelf import HaltedError
+from trainer.training.checkpoint import Checkpoint, room_for
 from trainer.training.recipe import Recipe
 
 

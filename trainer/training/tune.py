@@ -16,9 +16,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DatabaseError
 
-from edge_agent.shelf import ConfigError, DataError
+from edge_agent.shelf import ConfigError, DataError, HaltedError
 from trainer.report import Epoch, Watch, clock
-from trainer.training.checkpoint import HaltedError, plain
+from trainer.training.checkpoint import plain
 from trainer.training.recipe import RANGES, Recipe
 from trainer.training.trials import Choice, Outcome, Tried
 

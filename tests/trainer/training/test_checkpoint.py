@@ -83,7 +83,8 @@ def test_a_full_disk_leaves_the_epoch_before(tmp_path):
 import resource
 from pathlib import Path
 import numpy as np
-from trainer.training.checkpoint import Checkpoint, HaltedError, State
+from edge_agent.shelf import HaltedError
+from trainer.training.checkpoint import Checkpoint, State
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
     Checkpoint(Path({str(tmp_path)!r}), {{}}).write(State((), 9, {{"model": (np.zeros(10_000),)}}))

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from edge_agent.shelf import DataError
+from edge_agent.shelf import DataError, HaltedError
 from trainer.commands.fit import _fit
 from trainer.photos import data
-from trainer.training.checkpoint import Checkpoint, HaltedError, beside
+from trainer.training.checkpoint import Checkpoint, beside
 from trainer.training.mishaps import explained
 from trainer.training.recipe import settle
 from trainer.training.run import Run
