@@ -7,7 +7,6 @@ file (`trainer.photos.layout`). Everything is checked for sense when it is liste
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))  # a decompression bomb ends as an error, not a crash
-
-import cv2  # the limit above must be in place before OpenCV is loaded
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
