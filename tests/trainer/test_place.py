@@ -1,9 +1,11 @@
 """Whether results can be written is found out by trying."""
 
+from pathlib import Path
+
 import pytest
 
 from edge_agent.shelf import InputError
-from trainer.place import check_file, check_folder
+from trainer.place import check_file, check_folder, refuse_folder
 
 
 def test_trying_leaves_nothing_behind(tmp_path):
@@ -25,3 +27,12 @@ def test_every_kind_of_refusal_is_an_input_error(tmp_path):
             check_file(tmp_path / place)
     with pytest.raises(InputError, match="cannot be written"):
         check_folder(tmp_path / "file")
+
+
+def test_the_message_names_the_option_that_was_given(tmp_path):
+    """Of several places on one command line, the one that cannot be used is told; a folder is no file."""
+    with pytest.raises(InputError, match=r"^--saliency is /proc/x, which cannot be written"):
+        check_folder(Path("/proc/x"), option="--saliency")
+    with pytest.raises(InputError, match=r"^--vectors is .*, which is a folder\. Name a file in it\."):
+        refuse_folder(tmp_path, option="--vectors")
+    refuse_folder(tmp_path / "new.npz")

@@ -107,7 +107,11 @@ def test_overlays_show_where_the_network_looks(images, tmp_path, capfd, monkeypa
     ("arguments", "status", "message"),
     [
         (["gone.keras", "a.png"], 66, "gone.keras"),
-        (["gone.keras", "a.png", "--saliency", "/dev/null/x"], 66, "cannot be written"),
+        (
+            ["gone.keras", "a.png", "--saliency", "/dev/null/x"],
+            66,
+            "--saliency is /dev/null/x, which cannot be written",
+        ),
         (["gone.keras", "empty"], 65, "has no photographs"),
         (["gone.keras", "a.png", "--top", "0"], 2, "top"),
         (["gone.keras"], 2, "IMAGE"),

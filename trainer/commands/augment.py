@@ -8,10 +8,10 @@ import numpy as np
 from rich.console import Console
 from typer import Option
 
-from edge_agent.shelf import ConfigError, DataError, InputError
+from edge_agent.shelf import ConfigError, DataError
 from trainer.commands.common import Data, Seed, say
 from trainer.photos import data
-from trainer.place import check_file
+from trainer.place import check_file, refuse_folder
 from trainer.report import Terminal
 from trainer.views.augment import Jitter, scaled
 from trainer.views.effects import STORE, more_often
@@ -75,9 +75,8 @@ def _check(preview: Path, given: dict[str, float]) -> None:
         problems.append(f'--preview is "{preview}"; its name must end in .png')
     if problems:
         raise ConfigError("no preview can be drawn:", problems)
-    check_file(preview)
-    if preview.is_dir():
-        raise InputError(f"--preview is {preview}, which is a folder. Name a file in it.")
+    check_file(preview, option="--preview")
+    refuse_folder(preview, option="--preview")
 
 
 def _chosen(photos: Sequence[data.Photo], count: int, seed: int) -> list[data.Photo]:

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,7 +15,7 @@ from edge_agent.shelf import ConfigError
 from trainer.commands.common import quiet_start, say
 from trainer.nets import embedding
 from trainer.photos import data
-from trainer.place import check_file
+from trainer.place import check_file, refuse_folder
 from trainer.report import Terminal
 
 PAIRS_SHOWN = 10
@@ -77,9 +77,10 @@ def _check(model: Path, out: Path, photographs: Path | None, vectors: Path | Non
         problems.append("--vectors needs --photographs to make vectors of")
     if problems:
         raise ConfigError("nothing can be embedded:", problems)
-    check_file(out)
-    if vectors is not None:
-        check_file(vectors)
+    for path, option in ((out, "--out"), (vectors, "--vectors")):
+        if path is not None:
+            check_file(path, option=option)
+            refuse_folder(path, option=option)
 
 
 def _show(found: embedding.Embedded, labels: tuple[str, ...], console: Console) -> None:
@@ -90,6 +91,6 @@ def _show(found: embedding.Embedded, labels: tuple[str, ...], console: Console) 
         table.add_row(Text(pair.one), Text(pair.other), f"{pair.cosine:.3f}")
     if table.row_count:
         console.print(table)
-    share: Any = embedding.neighbours_agree(found.vectors, found.truth)
+    share = embedding.neighbours_agree(found.vectors, found.truth)
     if not math.isnan(share):
         say(console, f"the nearest other photograph shows the same class, where there is another, in {share:.1%}")

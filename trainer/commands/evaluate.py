@@ -110,8 +110,8 @@ def _show(evaluation: Evaluation, console: Console) -> None:
     occurring = sorted((c for c in evaluation.classes if c.support or c.predicted), key=lambda c: (c.f1, c.label))
     for c in occurring[:CLASSES_SHOWN]:
         table.add_row(Text(c.label), f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}", str(c.support))
-    if more := len(occurring) - CLASSES_SHOWN:
-        table.caption = f"and {more} more with a higher F1" if more > 0 else None
+    if (more := len(occurring) - CLASSES_SHOWN) > 0:
+        table.caption = f"and {more} more with a higher F1"
     console.print(table)
     groups = evaluation.coarse
     coarse = f"of the group {groups.accuracy:.1%} (F1 {groups.macro_f1:.3f}), " if groups else ""

@@ -9,14 +9,14 @@ import typer
 from rich.console import Console
 from typer import Option
 
-from edge_agent.shelf import ConfigError, DataError, InputError
+from edge_agent.shelf import ConfigError, DataError
 from trainer.commands.common import Data, Seed, quiet_start, say
 from trainer.judging.rejection import KNOWN_LOST
 from trainer.nets import networks
 from trainer.photos import data, doubts
 from trainer.photos.folds import deal, together
 from trainer.photos.leave_out import leave_out
-from trainer.place import check_file, check_folder
+from trainer.place import check_file, check_folder, refuse_folder
 from trainer.report import Terminal
 from trainer.training.checkpoint import Checkpoint, beside
 from trainer.training.mishaps import explained
@@ -88,7 +88,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     """
     _check_place(out)
     if tensorboard is not None:
-        check_folder(tensorboard)
+        check_folder(tensorboard, option="--tensorboard")
     run = Run(beside(out), fresh, None if time_budget is None else 60 * time_budget, tensorboard, strategy)
     if folds is not None and run != Run(beside(out)):
         problem = "--folds trains several networks: leave --time-budget, --tensorboard, --strategy and --fresh out"
@@ -138,8 +138,7 @@ def _check_place(out: Path) -> None:
     if out.suffix != ".keras":
         raise ConfigError("the training cannot start:", [f'--out is "{out}"; its name must end in .keras'])
     check_file(out)
-    if out.is_dir():
-        raise InputError(f"--out is {out}, which is a folder. Name a file in it, such as {out / 'model.keras'}.")
+    refuse_folder(out)
 
 
 def _trained(recipe: Recipe) -> str:
@@ -174,7 +173,7 @@ def _fit(splits: data.Splits, recipe: Recipe, out: Path, *, unknown: tuple[data.
     with quiet_start():
         from trainer.training import fit  # noqa: PLC0415 - TensorFlow takes seconds to load
 
-    console = Console(stderr=False)
+    console = Console()
     say(
         console,
         f"{recipe.network} of width {recipe.width:g} at {recipe.size_px} px, weights {recipe.weights}, "

@@ -41,7 +41,7 @@ def predict(
     Photographs that cannot be read are named after the others are answered, and the exit status is 65.
     """
     if saliency is not None:
-        check_folder(saliency)
+        check_folder(saliency, option="--saliency")
     photos = [photo for path in images for photo in pictures(path)]
     with quiet_start():
         from trainer.nets import models  # noqa: PLC0415 - TensorFlow takes seconds to load

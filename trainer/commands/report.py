@@ -7,12 +7,12 @@ import typer
 from rich.console import Console
 from typer import Option
 
-from edge_agent.shelf import InputError, ShelfwatchError
+from edge_agent.shelf import ShelfwatchError
 from trainer.commands.common import Data, quiet_start, say
 from trainer.commands.evaluate import Split, SplitSeed, Strange
 from trainer.judging.page import Contents, Look, render, worth_a_look
 from trainer.judging.rejection import unknown_of_card
-from trainer.place import check_file
+from trainer.place import check_file, refuse_folder
 from trainer.report import Epoch, Terminal, read_history
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ def report(
 
     It begins in plain words, for those who run the shop, and goes on with every figure, for engineers.
     """
-    if out.is_dir():
-        raise InputError(f"--out is {out}, which is a folder. Name a file in it, such as {out / 'report.html'}.")
     check_file(out)
+    refuse_folder(out)
     with quiet_start():
         from trainer.judging import trial  # noqa: PLC0415 - TensorFlow takes seconds to load
 

@@ -212,6 +212,6 @@ def _show(trials: Sequence[Tried], console: Console) -> None:
         row = (trial.number, f"{trial.lr:g}", trial.batch, f"{trial.augment:g}", reached, trial.epochs)
         outcome = "" if trial.outcome == "complete" else trial.outcome
         table.add_row(*(str(value) for value in row), f"{trial.seconds:.0f}", outcome)
-    if more := len(trials) - TRIALS_SHOWN:
-        table.caption = f"and {more} more in trials.csv" if more > 0 else None
+    if (more := len(trials) - TRIALS_SHOWN) > 0:
+        table.caption = f"and {more} more in trials.csv"
     console.print(table)
