@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 import h5py, keras, numpy as np
 from keras.src.legacy.saving import legacy_h5_format
-from trainer.nets import models, networks
+from trainer.nets import backbones, models, networks
 from trainer.training.recipe import settle
 network, given, fetched = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 fetched.parent.mkdir(parents=True)
@@ -21,7 +21,7 @@ plain.load_weights(given)
 with h5py.File(fetched, "w") as file:
     legacy_h5_format.save_weights_to_hdf5_group(file, plain)
 built = models.build(settle(network, weights="imagenet", size_px=128), classes=3)
-backbone = built.get_layer(models.BACKBONE)
+backbone = built.get_layer(backbones.BACKBONE)
 assert all(np.array_equal(a, b) for a, b in zip(plain.get_weights(), backbone.get_weights(), strict=True))
 print("the same", len(plain.get_weights()))
 """

@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.shelf import ConfigError
 from trainer.cli import main
-from trainer.nets import models
+from trainer.nets import backbones, models
 from trainer.photos import data
 from trainer.report import Unwatched
 from trainer.training import fit
@@ -103,7 +103,7 @@ def _recipe(**options):
 def test_a_head_on_frozen_features_goes_on_as_well(splits, tmp_path):
     """Its features are computed again, its epochs are not."""
     weights = tmp_path / "small.weights.h5"
-    models.build(_recipe(), classes=2).get_layer(models.BACKBONE).save_weights(weights)
+    models.build(_recipe(), classes=2).get_layer(backbones.BACKBONE).save_weights(weights)
     recipe = _recipe(weights=str(weights), unfreeze=0.0)
     whole = _fit(splits, recipe)
     with pytest.raises(CutOffError):
@@ -116,7 +116,7 @@ def test_a_head_on_frozen_features_goes_on_as_well(splits, tmp_path):
 def test_fine_tuning_goes_on_without_looking_for_a_head_again(splits, tmp_path):
     """The head that it began with is not computed twice, and the outcome is that of an unbroken run."""
     weights = tmp_path / "small.weights.h5"
-    models.build(_recipe(), classes=2).get_layer(models.BACKBONE).save_weights(weights)
+    models.build(_recipe(), classes=2).get_layer(backbones.BACKBONE).save_weights(weights)
     recipe = _recipe(weights=str(weights), unfreeze=0.5, epochs=4)
     whole = _fit(splits, recipe)
     with pytest.raises(CutOffError):

@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.shelf import DataError, InputError
 from trainer.judging.evaluate import log_loss
-from trainer.nets import models
+from trainer.nets import backbones, models
 from trainer.photos import data
 from trainer.report import Unwatched
 from trainer.training import fit
@@ -184,7 +184,7 @@ def test_a_frozen_backbone_trains_a_head_that_is_right_and_sure(draw_classes, tm
     folder = draw_classes(["empty", "stocked"], 20)
     first, _ = _fit(folder, epochs=12)
     weights = tmp_path / "small.weights.h5"
-    first.model.get_layer(models.BACKBONE).save_weights(weights)
+    first.model.get_layer(backbones.BACKBONE).save_weights(weights)
 
     trained, watch = _fit(folder, weights=str(weights), epochs=5, lr=1e-4)
     assert trained.recipe.frozen
@@ -192,8 +192,8 @@ def test_a_frozen_backbone_trains_a_head_that_is_right_and_sure(draw_classes, tm
     assert trained.evaluation.accuracy >= 0.9
     assert 0.8 <= trained.evaluation.mean_confidence < 0.995, "sure, but six photographs don't prove certainty"
     for mine, given in zip(
-        trained.model.get_layer(models.BACKBONE).get_weights(),
-        first.model.get_layer(models.BACKBONE).get_weights(),
+        trained.model.get_layer(backbones.BACKBONE).get_weights(),
+        first.model.get_layer(backbones.BACKBONE).get_weights(),
         strict=True,
     ):
         assert np.array_equal(mine, given), "frozen means untouched"
@@ -261,13 +261,13 @@ def test_fine_tuning_moves_the_upper_layers_and_leaves_the_lower_ones_and_all_st
     folder = draw_classes(["empty", "stocked"], 12)
     weights = tmp_path / "backbone.weights.h5"
     asked = {"network": "mobilenet-v2", "width": 0.1, "size_px": 32}
-    fresh = models.build(_recipe(**asked, weights="none"), classes=2).get_layer(models.BACKBONE)
+    fresh = models.build(_recipe(**asked, weights="none"), classes=2).get_layer(backbones.BACKBONE)
     fresh.save_weights(weights)
     trained, watch = _fit(folder, **asked, weights=str(weights), preset="best", epochs=2)
     assert watch.stages[-1] == "training"
     moved = {
         after.path
-        for before, after in zip(fresh.weights, trained.model.get_layer(models.BACKBONE).weights, strict=True)
+        for before, after in zip(fresh.weights, trained.model.get_layer(backbones.BACKBONE).weights, strict=True)
         if not np.array_equal(before.numpy(), after.numpy())
     }
     assert moved

@@ -9,6 +9,7 @@ import os
 import platform
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +20,10 @@ from keras import layers
 from numpy.typing import NDArray
 
 from edge_agent.shelf import DataError, InputError
-from trainer.nets.backbones import BACKBONE, backbone, rescaled
+from trainer.nets.backbones import backbone, rescaled
 from trainer.nets.head import Linear, chain, factor
 from trainer.nets.weights import load_into
 from trainer.training.recipe import Recipe, weights_name
-
-__all__ = [
-    "BACKBONE",
-    "DROPOUT",
-    "EMBEDDING",
-    "HEAD",
-    "be_repeatable",
-    "build",
-    "card",
-    "card_path",
-    "embedder",
-    "embedder_card",
-    "features_of",
-    "has_embedding",
-    "head_of",
-    "load",
-    "predictor",
-    "save",
-    "set_head",
-]
 
 SCHEMA = "shelfwatch.model/1"
 EMBEDDER_SCHEMA = "shelfwatch.embedder/1"
@@ -87,10 +68,21 @@ def has_embedding(model: keras.Model) -> bool:
     return any(layer.name == EMBEDDING for layer in model.layers)
 
 
+def linear_of(layer: layers.Dense) -> Linear:
+    """The weights of a dense layer, in the precision that they are worked with."""
+    kernel, bias = (weights.astype(np.float64) for weights in layer.get_weights())
+    return Linear(kernel, bias)
+
+
+def set_linear(layer: layers.Dense, linear: Linear) -> None:
+    """Give a dense layer its weights."""
+    layer.set_weights([linear.kernel.astype(np.float32), linear.bias.astype(np.float32)])
+
+
 def head_of(model: keras.Model) -> Linear:
     """Everything after the features as one linear layer, features → logits, with or without an embedding between."""
-    scores = _linear(model.get_layer(HEAD))
-    return chain(_linear(model.get_layer(EMBEDDING)), scores) if has_embedding(model) else scores
+    scores = linear_of(model.get_layer(HEAD))
+    return chain(linear_of(model.get_layer(EMBEDDING)), scores) if has_embedding(model) else scores
 
 
 def set_head(model: keras.Model, linear: Linear, *, centre: NDArray[np.floating[Any]] | None = None) -> None:
@@ -102,12 +94,12 @@ def set_head(model: keras.Model, linear: Linear, *, centre: NDArray[np.floating[
         centre: (features,) means; the embedding of an average photograph then is zero, so that angles tell most.
     """
     if not has_embedding(model):
-        _set_linear(model.get_layer(HEAD), linear)
+        set_linear(model.get_layer(HEAD), linear)
         return
     layer = model.get_layer(EMBEDDING)
     embedding, scores = factor(linear, layer.units, centre=centre)
-    _set_linear(layer, embedding)
-    _set_linear(model.get_layer(HEAD), scores)
+    set_linear(layer, embedding)
+    set_linear(model.get_layer(HEAD), scores)
 
 
 def embedder(model: keras.Model) -> keras.Model:
@@ -139,15 +131,6 @@ def embedder_card(embedder: keras.Model, card: Mapping[str, Any], *, of: str) ->
     }
 
 
-def _linear(layer: layers.Dense) -> Linear:
-    kernel, bias = (weights.astype(np.float64) for weights in layer.get_weights())
-    return Linear(kernel, bias)
-
-
-def _set_linear(layer: layers.Dense, linear: Linear) -> None:
-    layer.set_weights([linear.kernel.astype(np.float32), linear.bias.astype(np.float32)])
-
-
 def predictor(model: keras.Model) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """A function from (n, size, size, 3) uint8 RGB to the model's answers, (n, …) float32, in batches, as in use."""
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
@@ -170,13 +153,11 @@ def card(recipe: Recipe, *, labels: Sequence[str], **sections: Any) -> dict[str,
 
     `sections` are further entries, such as `metrics` and `data`.
     """
-    options = {name: getattr(recipe, name) for name in recipe.__dataclass_fields__}
-    options["weights"] = weights_name(recipe)
     return {
         "schema": SCHEMA,
         "labels": list(labels),
         "size_px": recipe.size_px,
-        "recipe": options,
+        "recipe": asdict(recipe) | {"weights": weights_name(recipe)},
         **sections,
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
     }

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from edge_agent.shelf import DataError
 from trainer.judging.evaluate import Evaluation, judge, summary
@@ -28,9 +26,6 @@ from trainer.training.run import Run
 from trainer.training.stages import Job, begin, train_head, train_layers
 from trainer.training.strategy import assemble
 from trainer.views.feed import Album, Looks, look_at, open_album
-
-Pixels = NDArray[np.uint8]
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,10 +137,8 @@ def _refuse_gaps(album: Album, splits: Splits) -> None:
 def _calibrate(model: keras.Model, held_out: Looks) -> None:
     """Scale the head so that confidences mean what they say; no answer changes."""
     layer = model.get_layer(models.HEAD)
-    kernel, bias = (weights.astype(np.float64) for weights in layer.get_weights())
     features = models.predictor(keras.Model(model.input, layer.input))(held_out.pixels)
-    scaled = head.calibrate(head.Linear(kernel, bias), features, held_out.truth)
-    layer.set_weights([scaled.kernel.astype(np.float32), scaled.bias.astype(np.float32)])
+    models.set_linear(layer, head.calibrate(models.linear_of(layer), features, held_out.truth))
 
 
 def describe(trained: Trained) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge_agent.regions import whole
 from trainer.judging.evaluate import log_loss
 from trainer.nets import head, models
+from trainer.nets.backbones import BACKBONE
 from trainer.report import Watch
 from trainer.training.loop import Conditions, Course, Work, train
 from trainer.training.loss import balanced
@@ -79,7 +80,7 @@ def train_head(job: Job, known: Known) -> Course:
         layer = keras.layers.Dense(classes, activation="softmax")
         inputs = keras.Input((known.features.shape[1],))
         small = keras.Model(inputs, layer(keras.layers.Dropout(job.recipe.dropout)(inputs)))
-    layer.set_weights([known.start.kernel.astype(np.float32), known.start.bias.astype(np.float32)])
+    models.set_linear(layer, known.start)
 
     def assess() -> tuple[float, float]:
         kernel, bias = layer.get_weights()
@@ -96,8 +97,7 @@ def train_head(job: Job, known: Known) -> Course:
 
     work = Work(draw, assess, steps_per_epoch(len(known.truth), batch=batch), job.group_of, _class_weights(job))
     course = train(small, work, job.recipe, job.watch, job.under)
-    kernel, bias = (weights.astype(np.float64) for weights in layer.get_weights())
-    folded = head.fold(head.Linear(kernel, bias), known.standard)
+    folded = head.fold(models.linear_of(layer), known.standard)
     models.set_head(job.model, folded, centre=known.standard.mean)
     return course
 
@@ -105,7 +105,7 @@ def train_head(job: Job, known: Known) -> Course:
 def train_layers(job: Job) -> Course:
     """Train the head and the upper part of the backbone, or all of it, on new views in every epoch."""
     recipe, album = job.recipe, job.album
-    _unfreeze(job.model.get_layer(models.BACKBONE), recipe)
+    _unfreeze(job.model.get_layer(BACKBONE), recipe)
     predict = models.predictor(job.model)
 
     def assess() -> tuple[float, float]:

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from trainer.nets import models
+from trainer.nets import backbones, models
 from trainer.nets.head import Linear, factor
 from trainer.training.recipe import settle
 
@@ -70,7 +70,7 @@ def test_the_best_networks_are_small_and_get_their_weights(shared_data, network)
     assert [layer.name for layer in model.layers][-3:] == ["dropout", "embedding", "scores"]
     with h5py.File(weights) as file:
         given = file["layers/conv2d/vars/0"][:]
-    first = next(layer for layer in model.get_layer(models.BACKBONE).layers if layer.weights)
+    first = next(layer for layer in model.get_layer(backbones.BACKBONE).layers if layer.weights)
     assert np.array_equal(first.get_weights()[0], given)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_agent.shelf import ConfigError
-from trainer.nets import models, networks
+from trainer.nets import backbones, models, networks
 from trainer.training.recipe import settle
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -61,7 +61,7 @@ def test_each_small_network_takes_pixels_as_they_are(network):
     scores = models.predictor(model)(np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8))
     assert scores.shape == (2, 3)
     assert scores.sum(axis=1) == pytest.approx(1, abs=1e-4)
-    norms = [layer for layer in model.get_layer(models.BACKBONE).layers if hasattr(layer, "momentum")]
+    norms = [layer for layer in model.get_layer(backbones.BACKBONE).layers if hasattr(layer, "momentum")]
     assert bool(norms) == (network != "small-cnn")
     assert all(layer.momentum == 0.9 for layer in norms)
 
@@ -72,7 +72,7 @@ def test_each_small_network_takes_pixels_as_they_are(network):
 def test_what_enters_a_backbone_is_what_its_weights_expect(network):
     """The rescaling inside does what `preprocess_input` of Keras does, for each of its ways of doing it."""
     model = _build(network)
-    backbone = model.get_layer(models.BACKBONE)
+    backbone = model.get_layer(backbones.BACKBONE)
     entering = keras.Model(model.input, backbone._inbound_nodes[-1].input_tensors[0])
     pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     function = getattr(keras.applications, networks.application(network))

@@ -6,7 +6,7 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
 from edge_agent.shelf import DataError, InputError
-from trainer.nets import models
+from trainer.nets import backbones, models
 from trainer.training.recipe import settle
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -17,7 +17,7 @@ def _recipe(network, weights="none", **options):
 
 
 def _save(path, network, **options):
-    models.build(_recipe(network, **options), classes=2).get_layer(models.BACKBONE).save_weights(path)
+    models.build(_recipe(network, **options), classes=2).get_layer(backbones.BACKBONE).save_weights(path)
     return path
 
 
@@ -74,7 +74,7 @@ def test_weights_of_nothing_known_name_the_options(tmp_path):
 def test_the_format_of_imagenet_files_is_read_too(tmp_path):
     """Files as Keras downloads them have another layout; they fit or not by the same words."""
     path = tmp_path / "fetched.h5"
-    built = models.build(_recipe("mobilenet-v1", width=0.5), classes=2).get_layer(models.BACKBONE)
+    built = models.build(_recipe("mobilenet-v1", width=0.5), classes=2).get_layer(backbones.BACKBONE)
     with h5py.File(path, "w") as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, built)
     models.build(_recipe("mobilenet-v1", path, width=0.5), classes=2)

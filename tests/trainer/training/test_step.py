@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from trainer.nets import models
+from trainer.nets import backbones, models
 from trainer.photos.data import load
 from trainer.report import Unwatched
 from trainer.training.conditions import affordable, precision
@@ -71,7 +71,7 @@ def test_half_precision_computes_in_float16_and_learns_the_same_in_float32():
         with precision(recipe):
             model = models.build(recipe, classes=2)
         assert keras.config.dtype_policy().name == "float32", "nobody else is affected"
-        assert (model.get_layer(models.BACKBONE).compute_dtype == "float16") == mixed
+        assert (model.get_layer(backbones.BACKBONE).compute_dtype == "float16") == mixed
         assert {str(weights.dtype) for weights in model.get_weights()} == {"float32"}
         assert str(model.output.dtype) == "float32"
         training = trainee(model, recipe, loss_of(recipe), assemble("none"))
