@@ -2,6 +2,7 @@
 
 import csv
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any, Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+DPI = 110
+"""Of every diagram."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ def draw_curves(history: Sequence[Epoch], folder: Path, *, best_epoch: int) -> N
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend()
-        figure.savefig(folder / f"{name}.png", dpi=110)
+        write_png(figure, folder / f"{name}.png")
 
 
 def canvas(width_in: float, height_in: float) -> tuple[Any, Any]:
@@ -149,6 +153,18 @@ def canvas(width_in: float, height_in: float) -> tuple[Any, Any]:
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
+
+
+def write_png(figure: Any, path: Path, *, dpi: int = DPI) -> None:
+    """Write a figure; a label of a script that the font lacks shows as boxes, which is no reason to warn of."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure.savefig(path, format="png", dpi=dpi)
+
+
+def literal(label: str) -> str:
+    """A label as matplotlib shows it as it is: a dollar sign begins no formula."""
+    return label.replace("$", r"\$")
 
 
 def clock() -> float:

@@ -16,7 +16,7 @@ from trainer.judging.evaluate import Evaluation, as_json, reliability
 from trainer.judging.gallery import draw_errors, draw_pairs
 from trainer.judging.mistakes import confused_pairs, worst
 from trainer.judging.plots import draw_confusion, draw_coverage, draw_reliability
-from trainer.judging.rejection import KNOWN_LOST, coverage
+from trainer.judging.rejection import KNOWN_LOST, coverage, score_of
 from trainer.photos import data
 from trainer.place import check_folder
 from trainer.report import Terminal
@@ -93,8 +93,8 @@ def _write(held: "Trial", name: str, out: Path) -> list[Path]:
     draw_confusion(evaluation.confusion, held.labels, out / "confusion.png")
     bins = reliability(held.scores, truth)
     draw_reliability(bins, out / "reliability.png", calibration_error=evaluation.calibration_error)
-    score = held.rejection.score if held.rejection else "max_probability"
-    draw_coverage(coverage(held.scores, truth, score=score), out / "coverage.png", rejection=held.rejection)
+    curve = coverage(held.scores, truth, score=score_of(held.rejection))
+    draw_coverage(curve, out / "coverage.png", rejection=held.rejection)
     if mistakes := worst(held.scores, truth, most=ERRORS_DRAWN):
         draw_errors(held.shown, mistakes, out / "errors.png")
         draw_pairs(held.shown, confused_pairs(evaluation.confusion, most=PAIRS_DRAWN), out / "pairs.png")

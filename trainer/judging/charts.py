@@ -178,8 +178,8 @@ def coverage_chart(curve: Coverage, *, rejection: Rejection | None) -> Chart:
     points = list(zip(curve.coverage.tolist(), curve.accuracy.tolist(), strict=True))
     dots: tuple[Dot, ...] = ()
     text = f"{points[-1][1]:.1%} of all answers are right."
-    if rejection is not None and len(kept := np.flatnonzero(curve.threshold >= rejection.threshold)):
-        share, right = points[int(kept[-1])]
+    if rejection is not None and (point := curve.at(rejection)):
+        share, right = point
         dots = (Dot(*frame.place(share, right), 6, f"at the threshold {share:.1%} are answered, {right:.1%} right"),)
         text += f" With the threshold, {share:.1%} are answered and {right:.1%} of these are right."
     return Chart(

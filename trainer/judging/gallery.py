@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.judging.mistakes import Pair, examples
-from trainer.judging.plots import DPI, literal, sheet
+from trainer.judging.plots import sheet
+from trainer.report import literal, write_png
 
 Pixels = NDArray[np.uint8]
 
@@ -55,7 +56,7 @@ def draw_errors(shown: Shown, chosen: Sequence[int], path: Path) -> None:
         )
         _show(cell, shown.pixels[index], caption, colour=WRONG)
     figure.suptitle("The surest mistakes")
-    figure.savefig(path, dpi=DPI)
+    write_png(figure, path)
 
 
 def draw_pairs(shown: Shown, pairs: Sequence[Pair], path: Path) -> None:
@@ -78,7 +79,7 @@ def draw_pairs(shown: Shown, pairs: Sequence[Pair], path: Path) -> None:
             _say(row[SHOWN_OF_PAIR], f"no photograph of {answer} here")
         row[0].set_title(f"{pair.count} of {pair.support} taken for {answer}", fontsize=8, loc="left")
     figure.suptitle("What is taken for what: mistakes on the left, the right thing on the right")
-    figure.savefig(path, dpi=DPI)
+    write_png(figure, path)
 
 
 def _show(cell: Any, pixels: Pixels, caption: str, *, colour: str) -> None:

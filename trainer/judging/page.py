@@ -19,7 +19,7 @@ from trainer.judging import charts, words
 from trainer.judging.evaluate import ClassFigures, Evaluation, reliability, summary
 from trainer.judging.gallery import Shown
 from trainer.judging.mistakes import Pair, confused_pairs, examples, worst
-from trainer.judging.rejection import Kept, Rejection, Unknown, coverage
+from trainer.judging.rejection import Kept, Rejection, Unknown, coverage, score_of
 from trainer.report import Epoch
 
 Pixels = NDArray[np.uint8]
@@ -87,8 +87,7 @@ def worth_a_look(shown: Shown, *, most: int) -> list[int]:
 def _fields(contents: Contents) -> dict[str, Any]:
     """What the template asks for."""
     evaluation, shown = contents.evaluation, contents.shown
-    score = contents.rejection.score if contents.rejection else "max_probability"
-    curve = coverage(shown.scores, shown.truth, score=score)
+    curve = coverage(shown.scores, shown.truth, score=score_of(contents.rejection))
     pairs = confused_pairs(evaluation.confusion, most=PAIRS_SHOWN)
     fields = {
         "name": contents.name,

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from trainer.judging.evaluate import Bin
 from trainer.judging.rejection import Coverage, Rejection
-from trainer.report import canvas
+from trainer.report import canvas, literal, write_png
 
-DPI = 110
 SIDE_IN = 5.0
 """Of a square diagram."""
 
@@ -43,7 +42,7 @@ def draw_confusion(confusion: NDArray[np.int64], labels: Sequence[str], path: Pa
         number = str(confusion[row, column])
         axes.text(column, row, number, ha="center", va="center", color=shade, fontsize=6)
     figure.colorbar(image, ax=axes, shrink=0.6, aspect=40, label="share of the row")
-    figure.savefig(path, dpi=DPI)
+    write_png(figure, path)
 
 
 def draw_reliability(bins: Sequence[Bin], path: Path, *, calibration_error: float) -> None:
@@ -69,15 +68,15 @@ def draw_reliability(bins: Sequence[Bin], path: Path, *, calibration_error: floa
     )
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left")
-    figure.savefig(path, dpi=DPI)
+    write_png(figure, path)
 
 
 def draw_coverage(curve: Coverage, path: Path, *, rejection: Rejection | None) -> None:
     """Draw accuracy against the share of photographs that are answered, and where the threshold of the card lies."""
     figure, axes = canvas(SIDE_IN * 1.3, SIDE_IN * 0.85)
     axes.plot(curve.coverage, curve.accuracy, label="the surest answers")
-    if rejection is not None and len(kept := np.flatnonzero(curve.threshold >= rejection.threshold)):
-        share, right = curve.coverage[kept[-1]], curve.accuracy[kept[-1]]
+    if rejection is not None and (point := curve.at(rejection)):
+        share, right = point
         label = f"at the model's threshold: {right:.1%} of {share:.1%}"
         axes.plot(share, right, "o", color="tab:red", label=label)
     axes.set(
@@ -89,7 +88,7 @@ def draw_coverage(curve: Coverage, path: Path, *, rejection: Rejection | None) -
     axes.margins(y=0.15)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left")
-    figure.savefig(path, dpi=DPI)
+    write_png(figure, path)
 
 
 def sheet(rows: int, columns: int, *, cell_wh_in: tuple[float, float]) -> tuple[Any, NDArray[Any]]:
@@ -100,8 +99,3 @@ def sheet(rows: int, columns: int, *, cell_wh_in: tuple[float, float]) -> tuple[
     for cell in cells.flat:
         cell.set(xticks=[], yticks=[], visible=False)
     return figure, cells
-
-
-def literal(label: str) -> str:
-    """A label as matplotlib shows it as it is: a dollar sign begins no formula."""
-    return label.replace("$", r"\$")

@@ -89,6 +89,11 @@ class Coverage:
     accuracy: Sureness
     threshold: Sureness
 
+    def at(self, rejection: Rejection) -> tuple[float, float] | None:
+        """The share that a threshold answers, and the accuracy of these; None where it rejects everything."""
+        kept = np.flatnonzero(self.threshold >= rejection.threshold)
+        return (float(self.coverage[kept[-1]]), float(self.accuracy[kept[-1]])) if len(kept) else None
+
 
 def of_card(card: dict[str, Any]) -> Rejection | None:
     """The rejection that a model card holds; None where it has none.
@@ -118,6 +123,11 @@ def unknown_of_card(card: dict[str, Any]) -> Unknown | None:
         return Unknown(**found) if found else None
     except TypeError:
         return None
+
+
+def score_of(rejection: Rejection | None) -> Score:
+    """What a network's answers are compared by, whether or not it has a threshold."""
+    return rejection.score if rejection else "max_probability"
 
 
 def sureness(scores: Scores, score: Score = "max_probability") -> Sureness:
@@ -199,7 +209,7 @@ def judge_known(scores: Scores, truth: Indices, rejection: Rejection) -> Kept:
 
 def judge_unknown(known: Scores, unknown: Scores, rejection: Rejection | None) -> Unknown:
     """How well the probabilities of known (n, classes) and unknown (m, classes) photographs are told apart."""
-    score: Score = rejection.score if rejection else "max_probability"
+    score = score_of(rejection)
     return Unknown(
         photographs=len(unknown),
         auroc=auroc(sureness(known, score), sureness(unknown, score)),

@@ -17,7 +17,7 @@ from edge_agent.shelf import ShelfwatchError
 from trainer.photos.data import open_photo
 from trainer.photos.inspection import PARTS, TINY_PX, Double, Inspection, Sight
 from trainer.photos.layout import PartName
-from trainer.report import Watch, canvas
+from trainer.report import Watch, canvas, literal, write_png
 from trainer.views.feed import workers
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def draw_balance(inspection: Inspection, path: Path) -> None:
     if len(classes) <= CLASSES_NAMED:
         for place, c in zip(places, classes, strict=True):
             axes.text(left[place] + left.max() * 0.006, place, str(c.total), va="center", fontsize=7)
-        names = [_plain(c.label).replace("$", r"\$") for c in classes]  # a dollar sign would begin a formula
+        names = [literal(_plain(c.label)) for c in classes]
         axes.set_yticks(places, names, fontsize=7)
         axes.tick_params(axis="y", length=0)
     else:
@@ -81,7 +81,7 @@ def draw_balance(inspection: Inspection, path: Path) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=len(PARTS), frameon=False)
-    figure.savefig(path, dpi=110)
+    write_png(figure, path)
 
 
 def draw_sheets(inspection: Inspection, folder: Path, *, watch: Watch) -> None:

@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from trainer.judging.plots import DPI
-from trainer.report import canvas
+from trainer.report import canvas, write_png
 
 Outcome = Literal["complete", "pruned", "failed"]
 COLOURS: dict[Outcome, str] = {"complete": "tab:blue", "pruned": "tab:grey", "failed": "tab:red"}
@@ -94,4 +93,4 @@ def draw_trials(trials: Sequence[Tried], path: Path) -> None:
     if cells[2].get_legend_handles_labels()[0]:
         cells[2].legend(loc="lower right")
     figure.suptitle(f"{len(trials)} trials" + (f", the best one circled: {top.accuracy:.1%}" if top else ""))
-    figure.savefig(path, dpi=DPI)
+    write_png(figure, path)

@@ -1,6 +1,5 @@
 """A picture of what augmentation does: photographs as the network sees them, random views, each change by itself."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.report import write_png
 from trainer.views.augment import Jitter, scaled, view
 from trainer.views.effects import EFFECTS, OPEN_AIR
 
@@ -106,6 +106,4 @@ def _write(paper: Pixels, titles: Sequence[Text], captions: Sequence[Text], path
         for left, top, text in texts:
             x, y = (MARGIN_PX + left) / width_px, 1 - (MARGIN_PX + top + CAPTION_PX - 6) / height_px
             figure.text(x, y, text, size=points, weight=weight, va="baseline", color="#222222", parse_math=False)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a label of another script shows as boxes
-        figure.savefig(path, format="png", dpi=DPI)
+    write_png(figure, path, dpi=DPI)

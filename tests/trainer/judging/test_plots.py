@@ -18,10 +18,16 @@ def _shows_something(path):
 
 
 @pytest.mark.parametrize(
-    "labels", [["cola", "a label of some length"], ["$1 cola$", "$\\frac"], [f"product {i}" for i in range(60)]]
+    "labels",
+    [
+        ["cola", "a label of some length"],
+        ["$1 cola$", "$\\frac"],
+        ["牛奶", "우유"],
+        [f"product {i}" for i in range(60)],
+    ],
 )
 def test_a_confusion_matrix_has_room_for_any_number_of_any_names(tmp_path, labels):
-    """Two classes or sixty, and names that matplotlib would take for formulas."""
+    """Two classes or sixty, names that matplotlib would take for formulas, and scripts that its font lacks."""
     draw_confusion(np.eye(len(labels), dtype=np.int64), labels, tmp_path / "matrix.png")
     assert _shows_something(tmp_path / "matrix.png")
 

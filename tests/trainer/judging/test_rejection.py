@@ -71,6 +71,8 @@ def test_accuracy_against_coverage_by_hand():
     assert curve.coverage.tolist() == [0.25, 0.75, 1.0]
     assert curve.accuracy == pytest.approx([1.0, 2 / 3, 3 / 4])
     assert curve.threshold == pytest.approx([0.9, 0.8, 0.6])
+    assert curve.at(Rejection(0.7, 0.05)) == pytest.approx((0.75, 2 / 3))
+    assert curve.at(Rejection(0.95, 0.05)) is None
 
 
 def test_auroc_counts_pairs_and_halves_ties():
