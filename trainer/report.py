@@ -29,6 +29,11 @@ class Epoch:
     seconds: float
 
 
+def best_of(history: Sequence[Epoch]) -> Epoch:
+    """Of the highest validation accuracy, then of the lowest loss; the first of equals. There is one at least."""
+    return max(history, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
+
+
 class Watch(Protocol):
     """Where a long job says how far it is."""
 

@@ -13,8 +13,8 @@ from trainer.commands.common import Data, Seed, say
 from trainer.photos import data
 from trainer.place import check_file, refuse_folder
 from trainer.report import Terminal
-from trainer.views.augment import Jitter, scaled
-from trainer.views.effects import STORE, more_often
+from trainer.training import recipe
+from trainer.views.augment import Jitter, asked
 from trainer.views.feed import Album, open_album
 from trainer.views.preview import Strip, alone, random_views, sheet
 
@@ -22,9 +22,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "photographs": (1, 20),
     "views": (1, 24),
     "size": (32, 512),
-    "strength": (0, 2),
-    "crop": (0.1, 1),
-    "effects": (0, 2),
+    "strength": recipe.RANGES["augment"],
+    "crop": recipe.RANGES["crop"],
+    "effects": recipe.RANGES["effects"],
 }
 """Least and greatest value of each option."""
 
@@ -48,7 +48,7 @@ def augment(  # noqa: PLR0913, PLR0917 - one parameter per option
     _check(preview, {**numbers, "strength": strength, "crop": crop, "effects": effects})
     console = Console()
     splits = data.load(data_set, seed=seed)
-    jitter = scaled(Jitter(zoom=(crop, Jitter().zoom[1]), flip=flip, shelf=more_often(STORE, effects)), strength)
+    jitter = asked(strength=strength, crop=crop, effects=effects, flip=flip)
     with Terminal(console) as watch:
         album = open_album(_chosen(splits.train, photographs, seed), size_px=size, watch=watch)
         for problem in album.problems:

@@ -67,7 +67,7 @@ class Checkpoint:
         if not path.is_file():
             return None
         found, arrays = _load(path)
-        if problems := list(_differences(found.get("made_by", {}), plain(self.made_by))):
+        if problems := differences(found.get("made_by", {}), self.made_by):
             raise ConfigError(
                 f"{self.folder} holds an unfinished training that was asked for differently. Ask as it was, or give "
                 "--fresh to delete it and begin anew:",
@@ -140,11 +140,10 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _differences(was: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    """A line for each value that changed, of those that are asked for now."""
-    for name in sorted(now):
-        if was.get(name) != now.get(name):
-            yield f"{name} was {was.get(name)}, and is now {now.get(name)}"
+def differences(was: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    """A line for each value that is asked for and was another in what `plain` kept."""
+    now = plain(asked)
+    return [f"{name} was {was.get(name)}, and is now {now[name]}" for name in sorted(now) if was.get(name) != now[name]]
 
 
 def _save(path: Path, described: dict[str, Any], arrays: dict[str, Arrays]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.shelf import DataError
-from trainer.report import Epoch, Watch, clock
+from trainer.report import Epoch, Watch, best_of, clock
 from trainer.training.budget import planned_epochs
 from trainer.training.checkpoint import Checkpoint, State
 from trainer.training.loss import loss_of
@@ -130,7 +130,7 @@ def train(model: keras.Model, work: Work, recipe: Recipe, watch: Watch, under: C
         watch.say(f"{error}; the best epoch before is kept")
         ended = "diverged"
     model.set_weights(so_far.best_weights)
-    return Course(so_far.history, _best(so_far.history).epoch, ended)
+    return Course(so_far.history, best_of(so_far.history).epoch, ended)
 
 
 def _begin(this: _Training) -> _Progress:
@@ -148,7 +148,7 @@ def _begin(this: _Training) -> _Progress:
 def _ended(so_far: _Progress, recipe: Recipe) -> Ending | None:
     """Why there is no other epoch, or None."""
     done = len(so_far.history)
-    if done and done - _best(so_far.history).epoch >= recipe.patience:
+    if done and done - best_of(so_far.history).epoch >= recipe.patience:
         return "patience"
     if done >= so_far.planned:
         return "done" if so_far.planned == recipe.epochs else "time"
@@ -168,10 +168,10 @@ def _epoch(this: _Training, so_far: _Progress) -> _Progress:
     judging_s = clock() - judging
     reached = rate(number * this.work.steps, so_far.planned * this.work.steps, this.recipe.lr)
     epoch = Epoch(number, loss, accuracy, judged[0], judged[1], reached, clock() - began)
-    if not so_far.history or epoch.validation_accuracy > _best(so_far.history).validation_accuracy:
+    if not so_far.history or epoch.validation_accuracy > best_of(so_far.history).validation_accuracy:
         this.watch.say(f"epoch {number}/{so_far.planned}: {_figures(epoch)}, {epoch.seconds:.1f} s")
     history = (*so_far.history, epoch)
-    best_weights = weights if _best(history) is epoch else so_far.best_weights
+    best_weights = weights if best_of(history) is epoch else so_far.best_weights
     usual_s = [epoch.seconds - compiling_s] if number == 1 else [each.seconds for each in history]
     # what follows the last epoch, calibration and the final figures, looks at the same photographs twice more
     planned = _planned(this, usual_s, closing_s=2 * judging_s)
@@ -229,11 +229,6 @@ def _keep(this: _Training, so_far: _Progress) -> None:
     if this.under.team.chief:
         kept = State(so_far.history, so_far.planned, {**arrays, "best": tuple(so_far.best_weights)})
         this.under.checkpoint.write(kept)
-
-
-def _best(history: tuple[Epoch, ...]) -> Epoch:
-    """Of the highest validation accuracy, then of the lowest loss; the first of equals."""
-    return max(history, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
 
 
 def _figures(epoch: Epoch) -> str:

@@ -20,8 +20,7 @@ from trainer.report import Watch
 from trainer.training.loop import Conditions, Course, Work, train
 from trainer.training.loss import balanced
 from trainer.training.recipe import Recipe
-from trainer.views.augment import Jitter, scaled, view
-from trainer.views.effects import STORE, more_often
+from trainer.views.augment import Jitter, asked, view
 from trainer.views.feed import Album, Looks, batches, shuffled, steps_per_epoch, workers
 from trainer.views.mix import Mixing, mixed
 
@@ -137,8 +136,7 @@ def _class_weights(job: Job) -> NDArray[np.float32] | None:
 
 def _jitter(recipe: Recipe) -> Jitter:
     """How far the views of a recipe may differ from their photographs."""
-    usual = Jitter(zoom=(recipe.crop, Jitter().zoom[1]), flip=recipe.flip, shelf=more_often(STORE, recipe.effects))
-    return scaled(usual, recipe.augment)
+    return asked(strength=recipe.augment, crop=recipe.crop, effects=recipe.effects, flip=recipe.flip)
 
 
 def _unfreeze(backbone: keras.Model, recipe: Recipe) -> None:

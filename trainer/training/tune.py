@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DatabaseError
 
 from edge_agent.shelf import ConfigError, DataError, HaltedError
-from trainer.report import Epoch, Watch, clock
-from trainer.training.checkpoint import plain
+from trainer.report import Epoch, Watch, best_of, clock
+from trainer.training.checkpoint import differences, plain
 from trainer.training.recipe import RANGES, Recipe
 from trainer.training.trials import Choice, Outcome, Tried
 
@@ -132,15 +132,10 @@ def _study(folder: Path, plan: Plan) -> Iterator[optuna.Study]:
 
 def _refuse_another(folder: Path, study: optuna.Study, plan: Plan) -> None:
     """A study knows what it is for; trials of something else would mislead it."""
-    asked = plain(plan.made_by)
     was = study.user_attrs.get("made_by")
     if was is None:
-        study.set_user_attr("made_by", asked)
-    elif problems := [
-        f"{name} was {was.get(name)}, and is now {asked.get(name)}"
-        for name in sorted(was.keys() | asked.keys())
-        if was.get(name) != asked.get(name)
-    ]:
+        study.set_user_attr("made_by", plain(plan.made_by))
+    elif problems := differences(was, plan.made_by):
         raise ConfigError(f"{folder} holds a search that was asked for differently. Name another --out:", problems)
 
 
@@ -172,7 +167,7 @@ def _try(study: optuna.Study, space: Space, plan: Plan, attempt: Attempt) -> boo
     if ended:
         study.tell(trial, state=TrialState.FAIL)
         return False
-    best = max(epochs, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss), default=None)
+    best = best_of(epochs) if epochs else None
     tried = Tried(
         number=0,  # it is counted when it is read
         **asdict(choice),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.regions import cut, plan
 from edge_agent.shelf import WHOLE_FRAME, Quad
-from trainer.views.effects import OPEN_AIR, Shelf, more_often, on_shelf
+from trainer.views.effects import OPEN_AIR, STORE, Shelf, more_often, on_shelf
 
 Pixels = NDArray[np.uint8]
 
@@ -44,6 +44,12 @@ class Jitter:
     contrast: float = 0.15
     flip: bool = True
     shelf: Shelf = OPEN_AIR
+
+
+def asked(*, strength: float, crop: float, effects: float, flip: bool) -> Jitter:
+    """How far views may differ, from the figures that training and its preview are given (`training.recipe.Recipe`)."""
+    usual = Jitter(zoom=(crop, Jitter().zoom[1]), flip=flip, shelf=more_often(STORE, effects))
+    return scaled(usual, strength)
 
 
 def scaled(jitter: Jitter, strength: float) -> Jitter:
