@@ -76,7 +76,7 @@ def load(path: Path, *, validation: Path | None = None, seed: int) -> Splits:
     """List the photographs of a data set, and say which are for training, for validation and for the test.
 
     Args:
-        path: A folder with splits, a folder of class folders, or a list file.
+        path: A folder with splits, a folder of class folders, a list file, or a file of boxes.
         validation: A list file or a folder of class folders with the held-out photographs; everything else trains.
         seed: Decides which photographs are held out where the data set does not say so.
 

@@ -56,15 +56,27 @@ def list_folder(folder: Path) -> Listed:
         raise DataError(f"{folder} is empty of class folders. Put the photographs of each class into one of its own.")
     photos: list[Entry] = []
     for class_folder in classes:
-        found = sorted(path for path in class_folder.rglob("*") if _is_photo(path, class_folder))
-        if not found:
-            raise DataError(
-                f"{class_folder} has no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}). Add some or remove it."
-            )
-        photos += [Entry(path, class_folder.name) for path in found]
+        photos += [Entry(path, class_folder.name) for path in photos_below(class_folder)]
     labels = tuple(child.name for child in classes)
     table = read_table(folder / "classes.csv", by_id=False)
     return Listed(folder, labels, tuple(photos), table_groups(folder / "classes.csv", labels, table.groups))
+
+
+def photos_below(folder: Path) -> list[Path]:
+    """All photographs in a folder, however deep, in the order of their paths; what is hidden is passed over.
+
+    Raises:
+        DataError: There is none.
+    """
+    found = sorted(path for path in folder.rglob("*") if _is_photo(path, folder))
+    if not found:
+        raise DataError(f"{folder} has no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}). Add some or leave it out.")
+    return found
+
+
+def _is_photo(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
 
 
 def table_groups(path: Path, labels: Sequence[str], groups: Mapping[str, Group]) -> tuple[Group, ...]:
@@ -81,11 +93,6 @@ def table_groups(path: Path, labels: Sequence[str], groups: Mapping[str, Group])
             f" ({nearest(missing[0], groups)}). Add a line for each, or drop the groups."
         )
     return tuple(groups[label] for label in labels)
-
-
-def _is_photo(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
 
 
 def list_lines(path: Path) -> Listed:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from edge_agent.shelf import DataError, InputError
-from trainer.photos.coco import list_boxes
+from edge_agent.shelf import InputError
 from trainer.photos.data import Photo
-from trainer.photos.listing import PHOTO_SUFFIXES, list_lines
+from trainer.photos.layout import listed
+from trainer.photos.listing import photos_below
 
 NO_LABEL = 0
 """What stands in for the label; it must not be looked at."""
@@ -19,11 +19,7 @@ def pictures(path: Path) -> tuple[Photo, ...]:
     """
     if not path.is_dir():
         return (Photo(path, NO_LABEL),)
-    below = sorted(found for found in path.rglob("*") if found.suffix.lower() in PHOTO_SUFFIXES and found.is_file())
-    shown = [found for found in below if not any(part.startswith(".") for part in found.relative_to(path).parts)]
-    if not shown:
-        raise DataError(f"{path} has no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}). Name another folder.")
-    return tuple(Photo(found, NO_LABEL) for found in shown)
+    return tuple(Photo(found, NO_LABEL) for found in photos_below(path))
 
 
 def strangers(path: Path) -> tuple[Photo, ...]:
@@ -37,5 +33,4 @@ def strangers(path: Path) -> tuple[Photo, ...]:
         return pictures(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such folder or list of unknown products. Check --unknown.")
-    listed = list_boxes(path) if path.suffix.lower() == ".json" else list_lines(path)
-    return tuple(Photo(entry.path, NO_LABEL, entry.box_xywh) for entry in listed.photos)
+    return tuple(Photo(entry.path, NO_LABEL, entry.box_xywh) for entry in listed(path).photos)
