@@ -1,7 +1,6 @@
 """A network and photographs that nobody has labelled → what it takes them for. TensorFlow stays with the caller."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.shelf import ShelfwatchError
 from trainer.judging.rejection import Rejection, kept
 from trainer.photos.data import Photo, read
-from trainer.views.feed import workers
+from trainer.views.feed import developed
 
 Pixels = NDArray[np.uint8]
 Scores = NDArray[np.float32]
@@ -55,28 +53,16 @@ class Answer:
 
 def answers(photos: Sequence[Photo], speaker: Speaker) -> Iterator[Answer]:
     """Ask about photographs, in their order; one that cannot be read has a problem instead of an answer."""
-
-    def look(photo: Photo) -> Pixels | str:
-        try:
-            return read(photo, speaker.size_px)
-        except ShelfwatchError as error:
-            return str(error)
-
-    with ThreadPoolExecutor(workers()) as pool:
-        for some in _chunks(photos):
-            seen = list(pool.map(look, some))
-            good = [image for image in seen if not isinstance(image, str)]
-            given = iter(_speak(np.stack(good), speaker) if good else ())
-            for photo, image in zip(some, seen, strict=True):
-                if isinstance(image, str):
-                    yield Answer(photo.path, problem=image)
-                else:
-                    ranked, unknown = next(given)
-                    yield Answer(photo.path, ranked, unknown)
-
-
-def _chunks(photos: Sequence[Photo]) -> Iterator[Sequence[Photo]]:
-    yield from (photos[at : at + AT_ONCE] for at in range(0, len(photos), AT_ONCE))
+    for at in range(0, len(photos), AT_ONCE):
+        seen = list(developed(photos[at : at + AT_ONCE], lambda photo: read(photo, speaker.size_px)))
+        good = [image for _, image in seen if not isinstance(image, str)]
+        given = iter(_speak(np.stack(good), speaker) if good else ())
+        for photo, image in seen:
+            if isinstance(image, str):
+                yield Answer(photo.path, problem=image)
+            else:
+                ranked, unknown = next(given)
+                yield Answer(photo.path, ranked, unknown)
 
 
 def _speak(pixels: Pixels, speaker: Speaker) -> Iterator[tuple[tuple[tuple[int, float], ...], bool]]:

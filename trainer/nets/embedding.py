@@ -4,17 +4,16 @@ What tells photographs apart comes in as a function, so nothing here needs Tenso
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.shelf import DataError, ShelfwatchError
+from edge_agent.shelf import DataError
 from trainer.photos import data
 from trainer.report import Watch
-from trainer.views.feed import workers
+from trainer.views.feed import developed
 
 Pixels = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
@@ -64,25 +63,16 @@ def embed(
     kept: list[data.Photo] = []
     vectors: list[Vectors] = []
     problems: list[str] = []
-
-    def read(photo: data.Photo) -> Pixels | str:
-        try:
-            return data.read(photo, size_px)
-        except ShelfwatchError as error:
-            return str(error)
-
     watch.begin("embedding photographs", len(photos))
-    with ThreadPoolExecutor(workers()) as pool:
-        for first in range(0, len(photos), AT_ONCE):
-            chunk = photos[first : first + AT_ONCE]
-            seen = list(zip(chunk, pool.map(read, chunk), strict=True))
-            problems += [answer for _, answer in seen if isinstance(answer, str)]
-            good = [(photo, pixels) for photo, pixels in seen if not isinstance(pixels, str)]
-            if good:
-                kept += [photo for photo, _ in good]
-                vectors.append(predict(np.stack([pixels for _, pixels in good])))
-            for _ in chunk:
-                watch.advance()
+    for first in range(0, len(photos), AT_ONCE):
+        seen = list(developed(photos[first : first + AT_ONCE], lambda photo: data.read(photo, size_px)))
+        problems += [pixels for _, pixels in seen if isinstance(pixels, str)]
+        good = [(photo, pixels) for photo, pixels in seen if not isinstance(pixels, str)]
+        if good:
+            kept += [photo for photo, _ in good]
+            vectors.append(predict(np.stack([pixels for _, pixels in good])))
+        for _ in seen:
+            watch.advance()
     if not kept:
         reason = problems[0] if problems else "there are none"
         raise DataError(f"none of the {len(photos)} photographs to embed can be read: {reason}")

@@ -118,6 +118,16 @@ def _read(
     photos: Sequence[Photo], develop: Callable[[Photo], Pixels], problems: list[str], watch: Watch
 ) -> Iterator[tuple[Photo, Pixels]]:
     """Decode and develop photographs, in order; why one was left out is added to `problems`."""
+    for photo, result in developed(photos, develop):
+        watch.advance()
+        if isinstance(result, str):
+            problems.append(result)
+        else:
+            yield photo, result
+
+
+def developed(photos: Sequence[Photo], develop: Callable[[Photo], Pixels]) -> Iterator[tuple[Photo, Pixels | str]]:
+    """Photographs in order, each as `develop` makes it, or why it cannot be read."""
 
     def attempt(photo: Photo) -> Pixels | str:
         try:
@@ -126,12 +136,7 @@ def _read(
             return str(error)
 
     with ThreadPoolExecutor(workers()) as pool:
-        for photo, result in zip(photos, _ahead(pool, attempt, photos), strict=True):
-            watch.advance()
-            if isinstance(result, str):
-                problems.append(result)
-            else:
-                yield photo, result
+        yield from zip(photos, _ahead(pool, attempt, photos), strict=True)
 
 
 def batches(
