@@ -52,7 +52,7 @@ def draft(
         quantized: The int8 network.
         calibration: What set its ranges.
         bundle_id: Letters, digits, dot, dash and underscore; by default from the file's name and the model's hash.
-        recipe: How it was converted; goes into the manifest beside how it was trained.
+        recipe: How it was converted; goes into the manifest beside the model's card.
         golden_inputs: (n, size, size, 3) uint8 RGB, one or more.
     """
     ends = quantized.ends
@@ -69,7 +69,7 @@ def draft(
             },
             "output": {"scale": ends.output_scale, "zero_point": ends.output_zero_point},
             "quantization": "int8",
-            "recipe": {"training": trained.recipe, "conversion": recipe},
+            "recipe": {"training": trained.recipe, "card": trained.card, "conversion": recipe},
             "calibration": {"count": len(calibration.crops), "sha256": calibration.sha256},
             "metrics": UNVERIFIED,
             "delegates": ("cpu",),

@@ -20,9 +20,9 @@ from edge_agent.shelf import DataError, InputError
 
 
 class Card(BaseModel):
-    """What `shelf-train` writes beside a model, as far as the converter reads it."""
+    """What `shelf-train` writes beside a model: what the converter reads of it, and the rest, which it hands on."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     schema_: Literal["shelfwatch.model/1"] = Field(alias="schema")
     labels: tuple[str, ...] = Field(min_length=2)
@@ -36,8 +36,9 @@ class Trained:
     """A float network and what it tells apart.
 
     `network` is a Keras model, (batch, size, size, 3) float32 RGB in 0..255 → (batch, classes) probabilities; `labels`
-    are in the order of its outputs, and `sha256` (hex) is that of the `.keras` file. `trained_on` is how many
-    photographs it was trained on, where its card says so.
+    are in the order of its outputs, and `sha256` (hex) is that of the `.keras` file. `card` is what else its card says:
+    data, figures, rejection threshold, versions. `trained_on` is how many photographs it was trained on, where the card
+    says so.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Trained:
     labels: tuple[str, ...]
     size_px: int
     recipe: dict[str, Any]
+    card: dict[str, Any]
     trained_on: int | None
     network: Any
 
@@ -73,6 +75,7 @@ def load(path: Path) -> Trained:
         labels=card.labels,
         size_px=card.size_px,
         recipe=card.recipe,
+        card=card.model_dump(mode="json", exclude={"schema_", "labels", "size_px", "recipe"}),
         trained_on=count if isinstance(count, int) else None,
         network=network,
     )

@@ -65,7 +65,13 @@ def write_photographs(folder: Path, *, each: int, seed: int) -> Path:
 def save_model(network: Any, path: Path, *, labels: Sequence[str] = LABELS) -> Path:
     """Write a network, and the card that shelf-train would write beside it."""
     size_px = network.inputs[0].shape[1]
-    card = {"schema": "shelfwatch.model/1", "labels": labels, "size_px": size_px, "recipe": {"network": "test"}}
+    card = {
+        "schema": "shelfwatch.model/1",
+        "labels": labels,
+        "size_px": size_px,
+        "recipe": {"network": "test"},
+        "rejection": {"threshold": 0.4},
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Keras 3.15 asks NumPy in the old way
         network.save(path)

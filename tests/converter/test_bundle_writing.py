@@ -39,6 +39,7 @@ def test_the_manifest_says_where_the_model_comes_from(converted: Path, workshop:
     """Recipe, calibration, versions and both accuracies per class travel with the model."""
     manifest = read(converted).manifest
     assert manifest.recipe["training"] == {"network": "test"}
+    assert manifest.recipe["card"] == {"data": {}, "rejection": {"threshold": 0.4}}
     assert manifest.recipe["conversion"]["dense"] == "per-tensor"
     assert manifest.calibration.count == 90
     assert manifest.metrics.count == 90
