@@ -7,17 +7,10 @@ import numpy as np
 import pytest
 
 from tests.trainer.colours import LABELS, save
-from trainer.cli import main
+from tests.trainer.command import status_of
 
 # Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-def _run(*arguments):
-    """The exit status of the command."""
-    with pytest.raises(SystemExit) as caught:
-        main([str(argument) for argument in arguments])
-    return caught.value.code
 
 
 @pytest.fixture
@@ -41,7 +34,7 @@ def strange(tmp_path):
 def test_figures_of_groups_of_sureness_and_of_mistakes(photographs, strange, tmp_path, capfd):
     """Ten of twelve are right; one mistake stays within its group; grey is rejected; all of it is written and said."""
     out = tmp_path / "report"
-    assert _run("evaluate", save(tmp_path), photographs, "--split", "all", "--out", out, "--unknown", strange) == 0
+    assert status_of("evaluate", save(tmp_path), photographs, "--split", "all", "--out", out, "--unknown", strange) == 0
     report = json.loads((out / "evaluation.json").read_text())
     assert report["accuracy"] == pytest.approx(10 / 12)
     assert report["coarse_accuracy"] == pytest.approx(11 / 12)
@@ -76,7 +69,7 @@ def test_without_groups_threshold_and_mistakes_nothing_is_said_of_them(draw_clas
     """An older card has neither, and where all is right there is no picture of mistakes."""
     model = save(tmp_path, coarse=None, rejection=None)
     out = tmp_path / "report"
-    assert _run("evaluate", model, draw_classes(LABELS, 2), "--split", "all", "--out", out) == 0
+    assert status_of("evaluate", model, draw_classes(LABELS, 2), "--split", "all", "--out", out) == 0
     report = json.loads((out / "evaluation.json").read_text())
     assert report["accuracy"] == 1
     assert not {"coarse", "coarse_accuracy", "rejection", "unknown"} & set(report)
@@ -102,7 +95,7 @@ def test_without_groups_threshold_and_mistakes_nothing_is_said_of_them(draw_clas
 )
 def test_a_card_that_makes_no_sense_is_an_error(photographs, tmp_path, capfd, section, message):
     """A card that was edited by hand is named before any photograph is read."""
-    assert _run("evaluate", save(tmp_path, **section), photographs) == 65
+    assert status_of("evaluate", save(tmp_path, **section), photographs) == 65
     said = capfd.readouterr()
     assert message in said.err
     assert "reading photographs" not in said.out
@@ -110,7 +103,7 @@ def test_a_card_that_makes_no_sense_is_an_error(photographs, tmp_path, capfd, se
 
 def test_unknown_products_that_are_not_there_are_an_error(photographs, tmp_path, capfd):
     """A slip in the path is told before any photograph is read."""
-    assert _run("evaluate", save(tmp_path), photographs, "--unknown", tmp_path / "gone") == 66
+    assert status_of("evaluate", save(tmp_path), photographs, "--unknown", tmp_path / "gone") == 66
     said = capfd.readouterr()
     assert "Check --unknown" in said.err
     assert "reading photographs" not in said.out

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.trainer.command import status_of
 from tests.trainer.conftest import picture
-from trainer.cli import main
 from trainer.photos import data
 from trainer.photos.alike import look, near_pairs
 from trainer.photos.contact import SHEET_AT_MOST, _chosen, file_names
@@ -102,17 +102,10 @@ def troubled(tmp_path):
     return root
 
 
-def _run(*arguments):
-    """The exit status of the command."""
-    with pytest.raises(SystemExit) as caught:
-        main([str(argument) for argument in arguments])
-    return caught.value.code
-
-
 def test_inspect_reports_and_draws_everything(troubled, tmp_path, capfd):
     """One command names the broken, tiny and long files and the doubles with their parts and labels, and draws them."""
     out = tmp_path / "out"
-    assert _run("inspect", troubled, "--out", out, "--size", 90) == 0
+    assert status_of("inspect", troubled, "--out", out, "--size", 90) == 0
     said = capfd.readouterr()
     train, held_out = troubled / "train", troubled / "validation"
     for expected in (
@@ -150,7 +143,7 @@ def test_inspect_reports_and_draws_everything(troubled, tmp_path, capfd):
 
 def test_json_is_all_that_is_printed(troubled, capfd):
     """Another program can read the answer as it comes; without --out nothing is written."""
-    assert _run("inspect", troubled, "--json") == 0
+    assert status_of("inspect", troubled, "--json") == 0
     assert len(json.loads(capfd.readouterr().out)["doubles"]) == 2
 
 
@@ -167,7 +160,7 @@ def test_mistakes_end_with_a_message_and_their_status(troubled, tmp_path, monkey
     """The same errors as in training, before any photograph is opened."""
     assert troubled.is_dir()
     monkeypatch.chdir(tmp_path)
-    assert _run("inspect", *options) == status
+    assert status_of("inspect", *options) == status
     assert message in capfd.readouterr().err
 
 

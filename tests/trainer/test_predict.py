@@ -7,17 +7,10 @@ import numpy as np
 import pytest
 
 from tests.trainer.colours import LABELS, save
-from trainer.cli import main
+from tests.trainer.command import status_of
 
 # Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-def _run(*arguments):
-    """The exit status of the command."""
-    with pytest.raises(SystemExit) as caught:
-        main(["predict", *(str(argument) for argument in arguments)])
-    return caught.value.code
 
 
 @pytest.fixture
@@ -32,7 +25,7 @@ def test_the_likeliest_labels_of_each_photograph_as_json(images, tmp_path, capfd
     """In the order given, the likeliest first, and "unknown" below the threshold of the card; nothing else is said."""
     model = save(tmp_path)
     capfd.readouterr()  # TensorFlow has its say when a first network is made
-    assert _run(model, *images, "--json") == 0
+    assert status_of("predict", model, *images, "--json") == 0
     said = capfd.readouterr()
     assert not said.err
     found = json.loads(said.out)
@@ -49,7 +42,7 @@ def test_the_likeliest_labels_of_each_photograph_as_json(images, tmp_path, capfd
 def test_the_table_shows_the_best_and_marks_what_is_unknown(images, tmp_path, capfd, monkeypatch):
     """Names are shown as they are, as many as were asked for."""
     monkeypatch.setenv("COLUMNS", "250")
-    assert _run(save(tmp_path), *images, "--top", 1) == 0
+    assert status_of("predict", save(tmp_path), *images, "--top", 1) == 0
     lines = capfd.readouterr().out.splitlines()
     red, blue, grey = (next(line for line in lines if str(path) in line) for path in images)
     assert LABELS[0] in red
@@ -60,7 +53,7 @@ def test_the_table_shows_the_best_and_marks_what_is_unknown(images, tmp_path, ca
 
 def test_without_a_threshold_nothing_is_unknown(images, tmp_path, capfd):
     """An older card has none."""
-    assert _run(save(tmp_path, rejection=None), images[2], "--json") == 0
+    assert status_of("predict", save(tmp_path, rejection=None), images[2], "--json") == 0
     assert json.loads(capfd.readouterr().out)[0]["unknown"] is False
 
 
@@ -68,7 +61,7 @@ def test_what_cannot_be_read_is_named_after_the_others_are_answered(images, tmp_
     """A file that is no picture and one that is not there: the good one is answered, and the status is 65."""
     (tmp_path / "notes.png").write_text("milk, eggs")
     bad = [tmp_path / "notes.png", tmp_path / "gone.png"]
-    assert _run(save(tmp_path), bad[0], images[0], bad[1], "--json") == 65
+    assert status_of("predict", save(tmp_path), bad[0], images[0], bad[1], "--json") == 65
     said = capfd.readouterr()
     found = json.loads(said.out)
     assert [sorted(answer) for answer in found] == [
@@ -79,12 +72,12 @@ def test_what_cannot_be_read_is_named_after_the_others_are_answered(images, tmp_
     assert found[1]["answers"][0]["label"] == LABELS[0]
     assert "2 of 3 photographs could not be read" in said.err
     assert all(str(path) in said.err for path in bad)
-    assert _run(save(tmp_path), *bad) == 65
+    assert status_of("predict", save(tmp_path), *bad) == 65
 
 
 def test_a_folder_stands_for_its_photographs(images, tmp_path, capfd):
     """Nobody types a hundred names."""
-    assert _run(save(tmp_path), images[0].parents[1], "--json") == 0
+    assert status_of("predict", save(tmp_path), images[0].parents[1], "--json") == 0
     assert len(json.loads(capfd.readouterr().out)) == 3
 
 
@@ -92,14 +85,14 @@ def test_overlays_show_where_the_network_looks(images, tmp_path, capfd, monkeypa
     """A photograph and its overlay side by side; photographs of one name do not overwrite each other."""
     monkeypatch.setenv("COLUMNS", "250")
     folder = tmp_path / "looks"
-    assert _run(save(tmp_path), *images[:2], "--json", "--saliency", folder) == 0
+    assert status_of("predict", save(tmp_path), *images[:2], "--json", "--saliency", folder) == 0
     files = [answer["saliency"] for answer in json.loads(capfd.readouterr().out)]
     assert files == [str(folder / "000.png"), str(folder / "000-2.png")]
     for file in files:
         image = cv2.imread(file).astype(int)
         assert image.shape == (320, 640, 3)
         assert np.abs(image[:, :320] - image[:, 320:]).max() > 50
-    assert _run(save(tmp_path), images[0], "--top", 1, "--saliency", folder) == 0
+    assert status_of("predict", save(tmp_path), images[0], "--top", 1, "--saliency", folder) == 0
     assert "looks/000.png" in capfd.readouterr().out.replace("\n", "")
 
 
@@ -121,7 +114,7 @@ def test_mistakes_end_with_a_message_and_their_status(tmp_path, capfd, monkeypat
     """No traceback, and nothing printed that a program could take for an answer."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    assert _run(*arguments) == status
+    assert status_of("predict", *arguments) == status
     said = capfd.readouterr()
     assert message in said.err
     assert "Traceback" not in said.err

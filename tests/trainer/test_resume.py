@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_agent.shelf import ConfigError
-from trainer.cli import main
+from tests.trainer.command import status_of
 from trainer.nets import backbones, models
 from trainer.photos import data
 from trainer.report import Unwatched
@@ -23,13 +23,6 @@ from trainer.training.run import Run
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 SMALL = ["--network", "small-cnn", "--size", "32", "--width", "0.25", "--batch", "4", "--lr", "0.003", "--seed", "1"]
 LONG = ["--epochs", "25", "--patience", "25", "--ema", "0.9", "--mixup", "0.5", "--class-weights", "balanced"]
-
-
-def _run(*arguments):
-    """The exit status of the command."""
-    with pytest.raises(SystemExit) as caught:
-        main([str(argument) for argument in arguments])
-    return caught.value.code
 
 
 def _history(path):
@@ -59,12 +52,12 @@ def test_kill_9_in_the_middle_changes_nothing(draw_classes, tmp_path, capfd):
     """The same command goes on from the last epoch, and ends with the figures and weights of an unbroken run."""
     folder = draw_classes(["cola", "oat"], 20)
     whole, broken = tmp_path / "whole" / "m.keras", tmp_path / "broken" / "m.keras"
-    assert _run("fit", folder, *SMALL, *LONG, "--out", whole) == 0
+    assert status_of("fit", folder, *SMALL, *LONG, "--out", whole) == 0
     _killed_in_the_middle(["fit", folder, *SMALL, *LONG, "--out", broken], beside(broken))
     assert [path.name for path in broken.parent.iterdir()] == ["m.keras.partial"]
 
     capfd.readouterr()
-    assert _run("fit", folder, *SMALL, *LONG, "--out", broken) == 0
+    assert status_of("fit", folder, *SMALL, *LONG, "--out", broken) == 0
     assert "going on after epoch" in capfd.readouterr().out
     assert not beside(broken).exists()
     assert _history(broken.with_name("history.csv")) == _history(whole.with_name("history.csv"))
@@ -157,7 +150,7 @@ def test_another_recipe_or_other_photographs_are_refused_unless_asked_to_begin_a
 def test_how_to_run_one_training_is_refused_for_several(draw_classes, tmp_path, capfd):
     """A budget that nobody keeps would be worse than none."""
     folder = draw_classes(["cola", "oat"], 6)
-    assert _run("fit", folder, *SMALL, "--folds", 2, "--time-budget", 5, "--out", tmp_path / "m.keras") == 78
+    assert status_of("fit", folder, *SMALL, "--folds", 2, "--time-budget", 5, "--out", tmp_path / "m.keras") == 78
     assert "leave --time-budget, " in capfd.readouterr().err
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from trainer.cli import main
+from tests.trainer.command import status_of
 from trainer.commands.evaluate import _show
 from trainer.judging.evaluate import judge
 
@@ -19,18 +19,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 SMALL = ["--network", "small-cnn", "--size", "32", "--width", "0.25", "--batch", "8", "--seed", "1"]
 
 
-def _run(*arguments):
-    """The exit status of the command."""
-    with pytest.raises(SystemExit) as caught:
-        main([str(argument) for argument in arguments])
-    return caught.value.code
-
-
 def test_fit_then_evaluate(draw_classes, tmp_path, capfd):
     """The main job: train on a folder, judge on its test part, and find every figure in JSON, picture and table."""
     folder = draw_classes(["cola", "empty"], 20)
     model = tmp_path / "out" / "model.keras"
-    assert _run("fit", folder, *SMALL, "--epochs", 12, "--lr", 0.003, "--out", model) == 0
+    assert status_of("fit", folder, *SMALL, "--epochs", 12, "--lr", 0.003, "--out", model) == 0
     said = capfd.readouterr()
     assert "28 photographs to train, 6 to validate" in said.out
     assert "validation accuracy" in said.out
@@ -42,7 +35,7 @@ def test_fit_then_evaluate(draw_classes, tmp_path, capfd):
         "model.keras",
     ]
 
-    assert _run("evaluate", model, folder, "--out", tmp_path / "report") == 0
+    assert status_of("evaluate", model, folder, "--out", tmp_path / "report") == 0
     report = json.loads((tmp_path / "report" / "evaluation.json").read_text())
     assert report["photographs"] == 6
     assert report["accuracy"] >= 0.8
@@ -53,12 +46,12 @@ def test_fit_then_evaluate(draw_classes, tmp_path, capfd):
     said = capfd.readouterr()
     assert "judging the 6 kept for the test" in said.out
     assert "6 photographs: accuracy" in said.out
-    assert _run("evaluate", model, folder, "--split", "all") == 0
+    assert status_of("evaluate", model, folder, "--split", "all") == 0
     assert "40 photographs: accuracy" in capfd.readouterr().out
 
     (folder / "kola").mkdir()
     (folder / "cola" / "000.png").rename(folder / "kola" / "000.png")
-    assert _run("evaluate", model, folder) == 65
+    assert status_of("evaluate", model, folder) == 65
     assert '"kola" (nearest is "cola")' in capfd.readouterr().err
 
 
@@ -77,7 +70,7 @@ def test_mistakes_end_with_a_message_and_their_status(draw_classes, tmp_path, ca
     """No traceback, nothing written, and the answer comes before TensorFlow is loaded."""
     draw_classes(["cola"], 2, folder="one")
     place, *others = options
-    assert _run("fit", tmp_path / place, *others) == status
+    assert status_of("fit", tmp_path / place, *others) == status
     said = capfd.readouterr()
     assert message in said.err
     assert "Traceback" not in said.err
@@ -88,14 +81,14 @@ def test_weights_that_are_missing_write_nothing(draw_classes, tmp_path, capfd):
     """A training that fails leaves no half of a model behind."""
     folder = draw_classes(["cola", "oat"], 4)
     out = tmp_path / "out" / "m.keras"
-    assert _run("fit", folder, *SMALL, "--weights", tmp_path / "gone.weights.h5", "--out", out) == 66
+    assert status_of("fit", folder, *SMALL, "--weights", tmp_path / "gone.weights.h5", "--out", out) == 66
     assert "gone.weights.h5" in capfd.readouterr().err
     assert not out.parent.exists()
 
 
 def test_a_model_that_is_not_there_is_an_input_error(draw_classes, tmp_path, capfd):
     """Judging needs the model and its card."""
-    assert _run("evaluate", tmp_path / "gone.keras", draw_classes(["cola", "oat"], 2)) == 66
+    assert status_of("evaluate", tmp_path / "gone.keras", draw_classes(["cola", "oat"], 2)) == 66
     assert "gone.keras" in capfd.readouterr().err
 
 
@@ -104,7 +97,7 @@ def test_an_evaluation_that_cannot_be_written_is_told_before_the_work(draw_class
     """A file where the folder should be is an error at once, before the model is even looked for."""
     (tmp_path / "report").write_text("mine")
     out = tmp_path / place
-    assert _run("evaluate", tmp_path / "gone.keras", draw_classes(["cola", "oat"], 2), "--out", out) == 66
+    assert status_of("evaluate", tmp_path / "gone.keras", draw_classes(["cola", "oat"], 2), "--out", out) == 66
     assert "cannot be written" in capfd.readouterr().err
     assert (tmp_path / "report").read_text() == "mine"
 
@@ -113,7 +106,7 @@ def test_an_evaluation_that_cannot_be_written_is_told_before_the_work(draw_class
 def test_where_nothing_can_be_made_is_told_before_the_work(tmp_path, capfd, command):
     """A place that refuses even root is an input error at once, before photographs or a model are looked for."""
     before = [tmp_path / "gone.keras"] if command == "evaluate" else []
-    assert _run(command, *before, tmp_path / "nowhere", "--out", "/proc/x/model.keras") == 66
+    assert status_of(command, *before, tmp_path / "nowhere", "--out", "/proc/x/model.keras") == 66
     assert "cannot be written (/proc:" in capfd.readouterr().err
 
 
@@ -121,7 +114,7 @@ def test_what_makes_the_figures_doubtful_is_said_before_training(draw_classes, t
     """A misspelt special class and classes with little to judge by are warned of, also where training then fails."""
     folder = draw_classes(["cola", "Empty"], 4)
     gone = tmp_path / "gone.weights.h5"
-    assert _run("fit", folder, *SMALL, "--weights", gone, "--out", tmp_path / "m.keras") == 66
+    assert status_of("fit", folder, *SMALL, "--weights", gone, "--out", tmp_path / "m.keras") == 66
     said = capfd.readouterr().err
     assert f'Rename the folder "Empty" in {folder} to "empty"' in said
     assert 'judge a class by: "Empty" 1, "cola" 1.' in said
@@ -129,7 +122,7 @@ def test_what_makes_the_figures_doubtful_is_said_before_training(draw_classes, t
 
 def test_help_offers_no_installation_of_completions(capsys):
     """The help of all commands lists what they are for, and nothing that changes the shell."""
-    assert _run("--help") == 0
+    assert status_of("--help") == 0
     assert "completion" not in capsys.readouterr().out
 
 

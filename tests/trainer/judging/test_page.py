@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.trainer.colours import CARD, LABELS, save
-from trainer.cli import main
+from tests.trainer.command import status_of
 from trainer.report import Epoch, write_history
 
 # Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
@@ -56,13 +56,6 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def _run(*arguments):
-    """The exit status of the command."""
-    with pytest.raises(SystemExit) as caught:
-        main(["report", *(str(argument) for argument in arguments)])
-    return caught.value.code
-
-
 @pytest.fixture
 def photographs(draw_classes):
     """Four of each of three products; one photograph of the first is in the folder of the second."""
@@ -77,7 +70,8 @@ def page(photographs, tmp_path):
     model = save(tmp_path / "model")
     write_history(HISTORY, model.with_name("history.csv"))
     out = tmp_path / "out" / "report.html"
-    assert _run(model, photographs, "--split", "all", "--out", out, "--unknown", photographs / LABELS[2]) == 0
+    asked = ("--split", "all", "--unknown", photographs / LABELS[2])
+    assert status_of("report", model, photographs, "--out", out, *asked) == 0
     return out
 
 
@@ -155,7 +149,7 @@ def test_without_history_groups_threshold_and_mistakes_the_page_is_shorter(draw_
     model = save(tmp_path / "model", coarse=None, rejection=None, training={"epochs": 5})
     write_history(HISTORY, model.with_name("history.csv"))
     out = tmp_path / "report.html"
-    assert _run(model, draw_classes(LABELS, 2), "--split", "all", "--out", out) == 0
+    assert status_of("report", model, draw_classes(LABELS, 2), "--split", "all", "--out", out) == 0
     assert f"accuracy 100.0% on 6 photographs; wrote {out}" in capfd.readouterr().out
     found = Page(out.read_text())
     assert "There is no history.csv of this training" in found.text
@@ -169,7 +163,7 @@ def test_what_the_training_left_out_is_told_where_nothing_else_was_tried(draw_cl
     """A training that left products out has tried it already."""
     left_out = {"photographs": 40, "auroc": 0.85, "caught": 0.25, "caught_at_loss": 0.4}
     model, out = save(tmp_path / "model", metrics={"unknown": left_out}), tmp_path / "report.html"
-    assert _run(model, draw_classes(LABELS, 2), "--split", "all", "--out", out) == 0
+    assert status_of("report", model, draw_classes(LABELS, 2), "--split", "all", "--out", out) == 0
     text = Page(out.read_text()).text
     assert "Of 40 photographs of products it was never shown, it noticed 25%." in text
     assert "was not tried" not in text
@@ -186,7 +180,7 @@ def test_what_the_training_left_out_is_told_where_nothing_else_was_tried(draw_cl
 def test_mistakes_end_with_a_message_and_their_status(tmp_path, capfd, monkeypatch, arguments, status, message):
     """No traceback, and nothing is written."""
     monkeypatch.chdir(tmp_path)
-    assert _run(*arguments) == status
+    assert status_of("report", *arguments) == status
     said = capfd.readouterr()
     assert message in said.err
     assert "Traceback" not in said.err

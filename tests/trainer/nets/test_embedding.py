@@ -7,20 +7,13 @@ import numpy as np
 import pytest
 
 from edge_agent.shelf import DataError
-from trainer.cli import main
+from tests.trainer.command import status_of
 from trainer.nets import embedding, models
 from trainer.photos import data
 from trainer.report import Unwatched
 from trainer.training.recipe import settle
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-def _run(*arguments):
-    """The exit status of the command."""
-    with pytest.raises(SystemExit) as caught:
-        main([str(argument) for argument in arguments])
-    return caught.value.code
 
 
 def _save(path, network="mobilenet-v2", **options):
@@ -34,7 +27,7 @@ def _save(path, network="mobilenet-v2", **options):
 def test_the_command_writes_an_embedder_with_its_card(draw_classes, tmp_path, capfd):
     """What it gives are the outputs of the embedding, of length 1, and the card tells what they are of."""
     model = _save(tmp_path / "m.keras", embedding=16)
-    assert _run("embed", tmp_path / "m.keras", "--out", tmp_path / "new" / "e.keras") == 0
+    assert status_of("embed", tmp_path / "m.keras", "--out", tmp_path / "new" / "e.keras") == 0
     assert "32 px → 16 dimensions" in capfd.readouterr().out
     card = json.loads((tmp_path / "new" / "e.json").read_text())
     assert (card["schema"], card["dims"], card["layer"]) == ("shelfwatch.embedder/1", 16, "embedding")
@@ -49,7 +42,7 @@ def test_the_command_writes_an_embedder_with_its_card(draw_classes, tmp_path, ca
     assert vectors == pytest.approx(plain / np.linalg.norm(plain, axis=1, keepdims=True), abs=1e-5)
 
     folder = draw_classes(["cola", "oat"], 3)
-    assert _run("evaluate", tmp_path / "new" / "e.keras", folder) == 65
+    assert status_of("evaluate", tmp_path / "new" / "e.keras", folder) == 65
     assert "is an embedder" in capfd.readouterr().err
 
 
@@ -60,7 +53,7 @@ def test_photographs_of_new_products_get_vectors_too(draw_classes, tmp_path, cap
     (folder / "disc" / "000.png").write_bytes(b"no picture")
     vectors = tmp_path / "v.npz"
     asked = ("--out", tmp_path / "e.keras", "--photographs", folder, "--vectors", vectors)
-    assert _run("embed", tmp_path / "m.keras", *asked) == 0
+    assert status_of("embed", tmp_path / "m.keras", *asked) == 0
     said = capfd.readouterr().out
     assert "the network has no embedding layer" in said
     assert "left out: " in said
@@ -77,12 +70,12 @@ def test_photographs_of_new_products_get_vectors_too(draw_classes, tmp_path, cap
 
 def test_what_cannot_come_out_is_told_first(tmp_path, capfd):
     """Every option that makes no sense is named at once, before TensorFlow is loaded or a file is written."""
-    assert _run("embed", tmp_path / "m.keras", "--out", tmp_path / "e.h5", "--vectors", "v.csv") == 78
+    assert status_of("embed", tmp_path / "m.keras", "--out", tmp_path / "e.h5", "--vectors", "v.csv") == 78
     said = capfd.readouterr().err
     assert "must end in .keras" in said
     assert "must end in .npz" in said
     assert "--vectors needs --photographs" in said
-    assert _run("embed", tmp_path / "m.keras", "--out", tmp_path / "m.keras") == 78
+    assert status_of("embed", tmp_path / "m.keras", "--out", tmp_path / "m.keras") == 78
     assert "the model itself" in capfd.readouterr().err
 
 

@@ -10,7 +10,7 @@ import cv2
 import pytest
 
 from edge_agent.shelf import ConfigError, DataError
-from trainer.cli import main
+from tests.trainer.command import status_of
 from trainer.nets import models
 from trainer.report import Epoch, Unwatched, clock
 from trainer.training.recipe import settle
@@ -22,13 +22,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 SMALL = ["--network", "small-cnn", "--size", "32", "--width", "0.25", "--batch", "8", "--seed", "1", "--no-flip"]
 SPACE = Space((1e-4, 1e-1), (4, 8, 16))
 PLAN = Plan(trials=12, start=Choice(1e-3, 8, 1.0), spared=1, made_by={"photographs": "abc"}, seed=3)
-
-
-def _run(*arguments):
-    """The exit status of the command."""
-    with pytest.raises(SystemExit) as caught:
-        main([str(argument) for argument in arguments])
-    return caught.value.code
 
 
 def _epoch(number, accuracy):
@@ -146,7 +139,7 @@ def test_the_line_that_a_search_ends_with_trains_the_best_trial(draw_classes, tm
     folder = draw_classes(["cola", "oat"], 12)
     out = tmp_path / "search"
     command = ["tune", folder, *SMALL, "--lr", 0.002, "--patience", 2, "--epochs", 4, "--trials", 3, "--out", out]
-    assert _run(*command) == 0
+    assert status_of(*command) == 0
     said = capfd.readouterr().out
     written = json.loads((out / "best.json").read_text())
     assert said.splitlines()[-1] == written["command"]
@@ -158,13 +151,13 @@ def test_the_line_that_a_search_ends_with_trains_the_best_trial(draw_classes, tm
 
     program, *arguments = shlex.split(written["command"])
     assert program == "shelf-train"
-    assert _run(*arguments) == 0
+    assert status_of(*arguments) == 0
     _, card = models.load(out / "model.keras")
     assert card["recipe"] == written["recipe"]
     assert card["metrics"]["validation"]["accuracy"] == written["accuracy"]
 
     capfd.readouterr()
-    assert _run(*command) == 0
+    assert status_of(*command) == 0
     assert "going on after 3 trials" in capfd.readouterr().out
 
 
@@ -180,6 +173,6 @@ def test_the_line_that_a_search_ends_with_trains_the_best_trial(draw_classes, tm
 def test_options_are_read_as_fit_reads_them(draw_classes, tmp_path, capfd, options, status, message):
     """A slip is an error before any work, and what says how to run a training has no place in a search."""
     folder = draw_classes(["cola", "oat"], 2)
-    assert _run("tune", folder, *SMALL, *options, "--out", tmp_path / "search") == status
+    assert status_of("tune", folder, *SMALL, *options, "--out", tmp_path / "search") == status
     assert message in capfd.readouterr().err
     assert not (tmp_path / "search").exists()

@@ -10,19 +10,12 @@ import numpy as np
 import pytest
 
 from edge_agent.regions import whole
-from trainer.cli import main
+from tests.trainer.command import status_of
 from trainer.views.augment import Jitter, scaled
 from trainer.views.effects import STORE
 from trainer.views.preview import CAPTION_PX, GAP_PX, MARGIN_PX, Strip, alone, sheet
 
 SIDE = 128
-
-
-def _run(*arguments):
-    """The exit status of the command."""
-    with pytest.raises(SystemExit) as caught:
-        main([str(argument) for argument in arguments])
-    return caught.value.code
 
 
 def _cell(paper, row, column):
@@ -37,7 +30,7 @@ def test_the_picture_shows_each_photograph_as_it_is_and_views_of_it(draw_classes
     folder = draw_classes(["cola", "oat"], 6)
     out = tmp_path / "new" / "preview.png"
     arguments = ("augment", folder, "--preview", out, "--photographs", 2, "--views", 3, "--size", SIDE)
-    assert _run(*arguments) == 0
+    assert status_of(*arguments) == 0
     assert f"wrote {out}: 2 photographs, 3 views of each, 16 changes alone" in capfd.readouterr().out
     paper = cv2.imread(str(out))
     plains = [whole(cv2.imread(str(path)), size_px=SIDE) for path in folder.rglob("*.png")]
@@ -48,7 +41,7 @@ def test_the_picture_shows_each_photograph_as_it_is_and_views_of_it(draw_classes
     assert not np.array_equal(_cell(paper, 0, 0), _cell(paper, 1, 0))
 
     before = out.read_bytes()
-    assert _run(*arguments) == 0
+    assert status_of(*arguments) == 0
     assert out.read_bytes() == before
 
 
@@ -56,7 +49,7 @@ def test_strength_nought_shows_the_photograph_itself(draw_classes, tmp_path):
     """What the network would see without augmentation can be seen as well."""
     out = tmp_path / "preview.png"
     options = ("--views", 2, "--photographs", 1, "--strength", 0, "--no-flip", "--size", SIDE)
-    assert _run("augment", draw_classes(["cola", "oat"], 4), "--preview", out, *options) == 0
+    assert status_of("augment", draw_classes(["cola", "oat"], 4), "--preview", out, *options) == 0
     paper = cv2.imread(str(out))
     for column in (1, 2):
         assert np.array_equal(_cell(paper, 0, 0), _cell(paper, 0, column))
@@ -78,7 +71,7 @@ def test_strength_nought_shows_the_photograph_itself(draw_classes, tmp_path):
 def test_mistakes_are_named_before_any_work(draw_classes, tmp_path, capfd, monkeypatch, options, status, message):
     """Each wrong option is named with its value and what it may be, and nothing is written."""
     monkeypatch.chdir(tmp_path)
-    assert _run("augment", draw_classes(["cola", "oat"], 3), *options) == status
+    assert status_of("augment", draw_classes(["cola", "oat"], 3), *options) == status
     said = capfd.readouterr()
     assert message in said.err
     assert "reading" not in said.out
@@ -90,7 +83,7 @@ def test_photographs_that_cannot_be_read_are_named(draw_classes, tmp_path, capfd
     folder = draw_classes(["cola", "oat"], 3)
     for path in folder.rglob("*.png"):
         path.write_bytes(b"no picture")
-    assert _run("augment", folder, "--preview", tmp_path / "p.png") == 65
+    assert status_of("augment", folder, "--preview", tmp_path / "p.png") == 65
     said = capfd.readouterr()
     assert "left out" in said.out
     assert "can be read" in said.err
@@ -109,8 +102,8 @@ def test_the_preview_takes_the_figures_of_fit(draw_classes, tmp_path):
     """What is asked for by the names of fit is what is drawn: no effects and no crop leave less to see."""
     folder = draw_classes(["cola", "oat"], 4)
     common = ("--views", 2, "--photographs", 1, "--size", SIDE)
-    assert _run("augment", folder, "--preview", tmp_path / "all.png", *common) == 0
-    assert _run("augment", folder, "--preview", tmp_path / "fewer.png", "--effects", 0, "--crop", 1, *common) == 0
+    assert status_of("augment", folder, "--preview", tmp_path / "all.png", *common) == 0
+    assert status_of("augment", folder, "--preview", tmp_path / "fewer.png", "--effects", 0, "--crop", 1, *common) == 0
     every, fewer = (cv2.imread(str(tmp_path / name)) for name in ("all.png", "fewer.png"))
     assert np.array_equal(_cell(every, 0, 0), _cell(fewer, 0, 0))
     assert not np.array_equal(_cell(every, 0, 1), _cell(fewer, 0, 1))
