@@ -77,6 +77,18 @@ def test_mistakes_end_with_a_message_and_their_status(draw_classes, tmp_path, ca
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
 
 
+def test_folds_give_figures_and_no_model(draw_classes, tmp_path, capfd):
+    """Each training photograph is judged by a network that has not seen it; mean and spread are written and said."""
+    out = tmp_path / "out" / "m.keras"
+    assert status_of("fit", draw_classes(["cola", "oat"], 8), *SMALL, "--epochs", 1, "--folds", 2, "--out", out) == 0
+    assert [path.name for path in out.parent.iterdir()] == ["folds.json"]
+    written = json.loads((out.parent / "folds.json").read_text())
+    assert sum(fold["photographs"] for fold in written["folds"]) == 12
+    assert (
+        f"accuracy: {written['mean']['accuracy']:.3f} ± {written['spread']['accuracy']:.3f}" in capfd.readouterr().out
+    )
+
+
 def test_weights_that_are_missing_write_nothing(draw_classes, tmp_path, capfd):
     """A training that fails leaves no half of a model behind."""
     folder = draw_classes(["cola", "oat"], 4)

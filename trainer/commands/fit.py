@@ -11,10 +11,11 @@ from typer import Option
 
 from edge_agent.shelf import ConfigError, DataError
 from trainer.commands.common import Data, Seed, quiet_start, say
+from trainer.judging.evaluate import together
 from trainer.judging.rejection import KNOWN_LOST
 from trainer.nets import networks
 from trainer.photos import data, doubts
-from trainer.photos.folds import deal, together
+from trainer.photos.folds import deal
 from trainer.photos.leave_out import leave_out
 from trainer.place import check_file, check_folder, refuse_folder
 from trainer.report import Terminal

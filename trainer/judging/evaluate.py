@@ -212,3 +212,15 @@ def summary(evaluation: Evaluation) -> dict[str, float]:
         "mean_confidence": evaluation.mean_confidence,
         "calibration_error": evaluation.calibration_error,
     }
+
+
+def together(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    """The figures of all folds for JSON: of each, and mean and spread (standard deviation, n − 1) of the main ones."""
+    folds = [summary(evaluation) for evaluation in evaluations]
+    names = [name for name in ("accuracy", "coarse_accuracy", "top5_accuracy", "log_loss") if name in folds[0]]
+    values = {name: [float(fold[name]) for fold in folds] for name in names}
+    return {
+        "mean": {name: float(np.mean(found)) for name, found in values.items()},
+        "spread": {name: float(np.std(found, ddof=1)) for name, found in values.items()},
+        "folds": folds,
+    }

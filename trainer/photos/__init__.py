@@ -1,1 +1,1 @@
-"""Where photographs come from, what is known about them, and who is held out. No TensorFlow here."""
+"""Where photographs come from, how they are decoded, what is known of them, who is held out. No TensorFlow here."""

@@ -22,8 +22,8 @@ from edge_agent.regions import whole
 from edge_agent.shelf import DataError, InputError, nearest
 from trainer.photos import layout, shares
 from trainer.photos.classes import agree
+from trainer.photos.jpeg import READ_AS, reduction
 from trainer.photos.listing import Box, Listed, in_order
-from trainer.views.jpeg import READ_AS, reduction
 
 Pixels = NDArray[np.uint8]
 Part = Literal["all", "train", "validation", "test"]

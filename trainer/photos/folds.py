@@ -6,12 +6,10 @@ They are from the same days and stores, though, and so are easier than what come
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from edge_agent.shelf import ConfigError
-from trainer.judging.evaluate import Evaluation, summary
 from trainer.photos.data import Photo, Splits, minute
 
 
@@ -58,15 +56,3 @@ def _groups(photos: Sequence[Photo]) -> dict[int, list[list[Photo]]]:
         key = str(photo.path) if whole else minute(photo.path) or str(photo.path)
         found.setdefault(0 if whole else photo.label_index, {}).setdefault(key, []).append(photo)
     return {label_index: list(groups.values()) for label_index, groups in found.items()}
-
-
-def together(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
-    """The figures of all folds for JSON: of each, and mean and spread (standard deviation, n − 1) of the main ones."""
-    folds = [summary(evaluation) for evaluation in evaluations]
-    names = [name for name in ("accuracy", "coarse_accuracy", "top5_accuracy", "log_loss") if name in folds[0]]
-    values = {name: [float(fold[name]) for fold in folds] for name in names}
-    return {
-        "mean": {name: float(np.mean(found)) for name, found in values.items()},
-        "spread": {name: float(np.std(found, ddof=1)) for name, found in values.items()},
-        "folds": folds,
-    }

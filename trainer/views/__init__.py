@@ -1,1 +1,1 @@
-"""From photographs to what a network is shown: decoding, augmentation, batches. No TensorFlow here."""
+"""From photographs to what a network is shown: augmentation, mixing, batches. No TensorFlow here."""

@@ -13,6 +13,7 @@ from trainer.judging.evaluate import (
     log_loss,
     reliability,
     summary,
+    together,
     top_k_accuracy,
 )
 from trainer.photos.data import Coarse
@@ -119,3 +120,14 @@ def test_what_does_not_fit_is_refused(rows, classes):
     """Shapes that differ are an error, not a figure."""
     with pytest.raises(ValueError, match="photographs of"):
         judge(np.zeros((rows, classes), np.float32), np.zeros(0 if rows == 0 else 2, np.int64), labels=("a", "b"))
+
+
+def test_folds_are_told_by_their_mean_and_spread():
+    """One right of two and two right of two: 75 %, and the standard deviation of so few folds, by n − 1."""
+    truth = np.array([0, 1])
+    half, whole = (judge(_scores(answers, 2), truth, labels=["a", "b"]) for answers in ([0, 0], [0, 1]))
+    figures = together([half, whole])
+    assert figures["mean"]["accuracy"] == 0.75
+    assert figures["spread"]["accuracy"] == pytest.approx(np.sqrt(0.125))
+    assert [fold["accuracy"] for fold in figures["folds"]] == [0.5, 1.0]
+    assert "coarse_accuracy" not in figures["mean"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from trainer.photos.data import decode
-from trainer.views.jpeg import jpeg_size_wh, reduction
+from trainer.photos.jpeg import jpeg_size_wh, reduction
 
 
 def _picture(width=400, height=240):
