@@ -89,6 +89,18 @@ def test_folds_give_figures_and_no_model(draw_classes, tmp_path, capfd):
     )
 
 
+def test_classes_that_are_left_out_are_unknown_to_the_network(draw_classes, tmp_path, capfd):
+    """The model has one label less, and its card and the last line say how well the others are told from it."""
+    folder, out = draw_classes(["cola", "oat", "water"], 14), tmp_path / "m.keras"
+    assert status_of("fit", folder, *SMALL, "--epochs", 1, "--leave-out", 1, "--out", out) == 0
+    card = json.loads(out.with_suffix(".json").read_text())
+    unknown = card["metrics"]["unknown"]
+    assert len(card["labels"]) == 2
+    assert (unknown["photographs"], card["data"]["validation"]) == (2, 4)
+    said = f"2 photographs of classes that were left out: AUROC {unknown['auroc']:.3f}"
+    assert said in capfd.readouterr().out
+
+
 def test_weights_that_are_missing_write_nothing(draw_classes, tmp_path, capfd):
     """A training that fails leaves no half of a model behind."""
     folder = draw_classes(["cola", "oat"], 4)
