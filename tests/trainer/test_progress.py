@@ -13,9 +13,8 @@ HISTORY = (
 )
 
 
-def test_without_a_terminal_progress_is_plain(tmp_path):
+def test_without_a_terminal_progress_is_plain():
     """A log file gets one line per stage and per thing said, and no control characters."""
-    del tmp_path
     text = io.StringIO()
     with Terminal(Console(file=text)) as watch:
         watch.begin("training", 3)

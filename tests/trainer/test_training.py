@@ -103,9 +103,8 @@ def _work(model, judgements, *, steps=2):
     return Work(draw, judge, steps), seen
 
 
-def test_the_best_epoch_is_what_remains(draw_classes):
+def test_the_best_epoch_is_what_remains():
     """Highest accuracy wins, lower loss among equals; patience ends what no longer gets better."""
-    del draw_classes
     recipe = _recipe(epochs=9, patience=2)
     model = models.build(recipe, classes=2)
     work, seen = _work(model, [(0.9, 0.5), (0.8, 0.7), (0.5, 0.7), (0.1, 0.6), (0.6, 0.7), (0.0, 1.0)])
