@@ -9,9 +9,6 @@ import pytest
 from tests.trainer.colours import LABELS, save
 from tests.trainer.command import status_of
 
-# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 @pytest.fixture
 def photographs(draw_classes):

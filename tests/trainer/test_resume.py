@@ -19,8 +19,6 @@ from trainer.training.checkpoint import STATE, beside
 from trainer.training.recipe import settle
 from trainer.training.run import Run
 
-# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 SMALL = ["--network", "small-cnn", "--size", "32", "--width", "0.25", "--batch", "4", "--lr", "0.003", "--seed", "1"]
 LONG = ["--epochs", "25", "--patience", "25", "--ema", "0.9", "--mixup", "0.5", "--class-weights", "balanced"]
 

@@ -14,8 +14,6 @@ from tests.trainer.command import status_of
 from trainer.commands.evaluate import _show
 from trainer.judging.evaluate import judge
 
-# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 SMALL = ["--network", "small-cnn", "--size", "32", "--width", "0.25", "--batch", "8", "--seed", "1"]
 
 

@@ -19,9 +19,6 @@ from trainer.training.loss import loss_of
 from trainer.training.recipe import settle
 from trainer.views.feed import look_at
 
-# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 def _recipe(**options):
     asked = {"size_px": 32, "width": 0.25, "epochs": 6, "batch": 8, "lr": 3e-3, "seed": 1} | options

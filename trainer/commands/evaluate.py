@@ -22,7 +22,7 @@ from trainer.place import check_folder
 from trainer.report import Terminal
 
 if TYPE_CHECKING:
-    from trainer.judging.trial import Trial
+    from trainer.judging.exam import Exam
 
 CLASSES_SHOWN = 40
 """Rows of the table of an evaluation; the JSON has all."""
@@ -57,20 +57,20 @@ def evaluate(
     if out is not None:
         check_folder(out)
     with quiet_start():
-        from trainer.judging import trial  # noqa: PLC0415 - TensorFlow takes seconds to load
+        from trainer.judging import exam  # noqa: PLC0415 - TensorFlow takes seconds to load
 
     console = Console()
     with Terminal(console) as watch:
-        held = trial.hold(trial.Asked(model, photographs, split, seed, unknown), watch=watch)
+        held = exam.hold(exam.Asked(model, photographs, split, seed, unknown), watch=watch)
     _show(held.evaluation, console)
-    _show_trial(held, console)
+    _show_exam(held, console)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         say(console, f"wrote {', '.join(str(file) for file in _write(held, model.name, out))}")
 
 
-def report_of(held: "Trial", name: str) -> dict[str, Any]:
-    """Every figure of a trial in JSON's own types; `name` is that of the model."""
+def report_of(held: "Exam", name: str) -> dict[str, Any]:
+    """Every figure of an exam in JSON's own types; `name` is that of the model."""
     report = {"model": name, "unreadable": len(held.looks.problems), **as_json(held.evaluation)}
     report["reliability"] = [asdict(found) for found in reliability(held.scores, held.looks.truth)]
     report["pairs"] = [
@@ -84,7 +84,7 @@ def report_of(held: "Trial", name: str) -> dict[str, Any]:
     return report
 
 
-def _write(held: "Trial", name: str, out: Path) -> list[Path]:
+def _write(held: "Exam", name: str, out: Path) -> list[Path]:
     """Write the figures and their pictures; those of mistakes only where there are some."""
     evaluation, truth = held.evaluation, held.looks.truth
     report = json.dumps(report_of(held, name), indent=2, ensure_ascii=False)
@@ -125,7 +125,7 @@ def _show(evaluation: Evaluation, console: Console) -> None:
     )
 
 
-def _show_trial(held: "Trial", console: Console) -> None:
+def _show_exam(held: "Exam", console: Console) -> None:
     """Print what is mixed up most, and what becomes of answers that are not sure enough."""
     for pair in confused_pairs(held.evaluation.confusion, most=PAIRS_SAID):
         truth, answer = held.labels[pair.truth], held.labels[pair.answer]

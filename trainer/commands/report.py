@@ -16,7 +16,7 @@ from trainer.place import check_file, refuse_folder
 from trainer.report import Epoch, Terminal, read_history
 
 if TYPE_CHECKING:
-    from trainer.judging.trial import Trial
+    from trainer.judging.exam import Exam
 
 LOOKS_SHOWN = 8
 
@@ -36,11 +36,11 @@ def report(
     check_file(out)
     refuse_folder(out)
     with quiet_start():
-        from trainer.judging import trial  # noqa: PLC0415 - TensorFlow takes seconds to load
+        from trainer.judging import exam  # noqa: PLC0415 - TensorFlow takes seconds to load
 
     console = Console()
     with Terminal(console) as watch:
-        held = trial.hold(trial.Asked(model, photographs, split, seed, unknown), watch=watch)
+        held = exam.hold(exam.Asked(model, photographs, split, seed, unknown), watch=watch)
     page = render(
         Contents(
             name=model.name,
@@ -64,14 +64,14 @@ def report(
     )
 
 
-def _history(model: Path, held: "Trial") -> tuple[Epoch, ...]:
+def _history(model: Path, held: "Exam") -> tuple[Epoch, ...]:
     """The epochs of the training, if the file beside the model is of this training."""
     history = read_history(model.with_name("history.csv"))
     epochs = held.card.get("training", {}).get("epochs")
     return history if len(history) == epochs else ()
 
 
-def _looks(held: "Trial", console: Console) -> tuple[Look, ...]:
+def _looks(held: "Exam", console: Console) -> tuple[Look, ...]:
     """Where the network looks, for a few photographs; none where it has no maps."""
     from trainer.judging.saliency import heat, overlay  # noqa: PLC0415 - TensorFlow takes seconds to load
 

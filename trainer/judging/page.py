@@ -1,4 +1,4 @@
-"""A trial of a network → one HTML page that needs nothing else: for those who run the shop, and for engineers.
+"""An exam of a network → one HTML page that needs nothing else: for those who run the shop, and for engineers.
 
 Photographs are inside as small JPEGs, charts as SVG; the page asks no server for anything. Text goes through jinja2,
 which escapes it, so that a product may be called `<b>`.
@@ -46,7 +46,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contents:
-    """Everything that the page tells; fields as in `trainer.judging.trial.Trial`."""
+    """Everything that the page tells; fields as in `trainer.judging.exam.Exam`."""
 
     name: str
     card: dict[str, Any]

@@ -129,8 +129,8 @@ def _refuse_gaps(album: Album, splits: Splits) -> None:
     seen = {photo.label_index for photo in album.photos}
     if gone := [label for index, label in enumerate(splits.labels) if index not in seen]:
         raise DataError(
-            f"no photograph that can be read is left to train {', '.join(gone)}: {len(album.problems)} are broken, "
-            f"the first is {album.problems[0] if album.problems else 'unknown'} Bring others, or remove the class."
+            f"no photograph that can be read is left to train {', '.join(gone)}. Bring others, or remove the class. "
+            f"Left out: {'; '.join(album.problems[:3]) or 'none, so all were held out'}"
         )
 
 

@@ -10,9 +10,6 @@ from tests.trainer.colours import CARD, LABELS, save
 from tests.trainer.command import status_of
 from trainer.report import Epoch, write_history
 
-# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 VOID = {"meta", "img", "br"}
 HISTORY = [Epoch(1, 1.5, 0.4, 1.25, 0.5, 0.001, 2.0), Epoch(2, 0.5, 0.8, 0.75, 0.875, 0.0005, 2.0)]
 

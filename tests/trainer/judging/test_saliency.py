@@ -10,9 +10,6 @@ from trainer.judging.saliency import heat, overlay
 from trainer.nets import models
 from trainer.training.recipe import Recipe
 
-# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 @pytest.fixture
 def photograph():

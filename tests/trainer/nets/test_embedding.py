@@ -13,8 +13,6 @@ from trainer.photos import data
 from trainer.report import Unwatched
 from trainer.training.recipe import settle
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 def _save(path, network="mobilenet-v2", **options):
     asked = {"weights": "none", "size_px": 32, "width": 0.1} | options

@@ -8,8 +8,6 @@ from trainer.nets import backbones, models
 from trainer.nets.head import Linear, factor
 from trainer.training.recipe import settle
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 LARGEST = 3_500_000
 """Parameters that a network for a Raspberry Pi may have."""
 

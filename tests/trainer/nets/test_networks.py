@@ -12,8 +12,6 @@ from edge_agent.shelf import ConfigError
 from trainer.nets import backbones, models, networks
 from trainer.training.recipe import settle
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 def _build(network, **options):
     return models.build(settle(network, weights="none", **{"size_px": 32} | options), classes=3)

@@ -9,8 +9,6 @@ from edge_agent.shelf import DataError, InputError
 from trainer.nets import backbones, models
 from trainer.training.recipe import settle
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 def _recipe(network, weights="none", **options):
     return settle(network, weights=str(weights), **{"size_px": 32} | options)

@@ -10,9 +10,6 @@ from trainer.training import fit
 from trainer.training.recipe import settle
 from trainer.training.run import Run
 
-# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 def test_each_epoch_is_a_point_of_each_curve(draw_classes, tmp_path):
     """Losses, accuracies, learning rate and duration are scalars, by the number of the epoch."""

@@ -17,8 +17,6 @@ from trainer.training.mishaps import explained
 from trainer.training.recipe import settle
 from trainer.training.run import Run
 
-# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 RECIPE = settle("small-cnn", size_px=32, width=0.25, epochs=20, batch=8, seed=1, patience=20)
 
 

@@ -14,9 +14,6 @@ from trainer.training.recipe import settle
 from trainer.training.step import rate, trainee
 from trainer.training.strategy import assemble
 
-# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 def _recipe(**options):
     return settle("small-cnn", **({"size_px": 32, "width": 0.25, "epochs": 2, "batch": 8, "seed": 1} | options))

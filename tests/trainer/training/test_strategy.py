@@ -16,8 +16,6 @@ from trainer.training.checkpoint import STATE, beside
 from trainer.training.recipe import settle
 from trainer.training.strategy import assemble
 
-# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 OPTIONS = {"size_px": 32, "width": 0.25, "epochs": 3, "batch": 9, "seed": 1, "dropout": 0.0, "ema": 0.9}
 CHILD = """
 import json, sys

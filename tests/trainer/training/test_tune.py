@@ -17,8 +17,6 @@ from trainer.training.recipe import settle
 from trainer.training.trials import Choice, Tried, best, draw_trials
 from trainer.training.tune import STUDY, Plan, Space, search, space_around
 
-# Keras 3.15 asks TensorFlow 2.21 for arrays in a way that numpy 2 is about to retire; it is not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 SMALL = ["--network", "small-cnn", "--size", "32", "--width", "0.25", "--batch", "8", "--seed", "1", "--no-flip"]
 SPACE = Space((1e-4, 1e-1), (4, 8, 16))
 PLAN = Plan(trials=12, start=Choice(1e-3, 8, 1.0), spared=1, made_by={"photographs": "abc"}, seed=3)

@@ -42,7 +42,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class Exam:
     """What came of it.
 
     `scores` are the (n, classes) probabilities for the n photographs of `looks`. `kept` is there where the card has a
@@ -65,7 +65,7 @@ class Trial:
         return Shown(self.looks.pixels, self.scores, self.looks.truth, self.labels)
 
 
-def hold(asked: Asked, *, watch: Watch) -> Trial:
+def hold(asked: Asked, *, watch: Watch) -> Exam:
     """Show a network the photographs and judge its answers.
 
     Raises:
@@ -81,7 +81,7 @@ def hold(asked: Asked, *, watch: Watch) -> Trial:
     size_px = int(network.input_shape[1])
     looks = _look(photos, size_px, watch)
     scores = predict(looks.pixels)
-    return Trial(
+    return Exam(
         network=network,
         card=card,
         labels=labels,
