@@ -25,7 +25,7 @@ def embed(
     model: Annotated[Path, typer.Argument(help="A .keras file of shelf-train fit, its card beside it.")],
     out: Annotated[Path, Option(help="The embedder to write, a .keras file; its card goes beside it.")],
     photographs: Annotated[
-        Path | None, Option(help="Photographs to embed, of trained classes or of new ones: folders or a list.")
+        Path | None, Option(help="Photographs to embed, of trained classes or new ones: folders, a list, COCO boxes.")
     ] = None,
     vectors: Annotated[
         Path | None, Option(help="An .npz file for the paths, labels and vectors of --photographs.")

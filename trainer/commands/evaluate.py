@@ -37,7 +37,7 @@ Split = Annotated[
 SplitSeed = Annotated[int | None, Option(help="Of the split; by default the seed of the training.")]
 Strange = Annotated[
     Path | None,
-    Option(metavar="DATA", help="Photographs of products that the network doesn't know; a folder or a list."),
+    Option(metavar="DATA", help="Photographs of products that the network doesn't know: a folder, a list, COCO boxes."),
 ]
 
 

@@ -204,7 +204,8 @@ def _fit(splits: data.Splits, recipe: Recipe, out: Path, *, unknown: tuple[data.
     say(
         console,
         f"epoch {course.best_epoch} of {len(course.history)} is the best: validation accuracy {figures.accuracy:.1%}"
-        f"{groups}, top-5 {figures.top5_accuracy:.1%}, log loss {figures.log_loss:.3f}; {trained.seconds:.0f} s\n"
+        f"{groups}, top-5 {figures.top5_accuracy:.1%}, log loss after calibration {figures.log_loss:.3f}; "
+        f"{trained.seconds:.0f} s\n"
         f"wrote {', '.join(str(file) for file in files)}",
     )
     if strange := trained.unknown:

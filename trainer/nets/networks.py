@@ -84,7 +84,7 @@ def misfits(network: str, *, size_px: int, width: float, weights: str) -> Iterat
     """Every reason why a network cannot be had at this size and width, or from these weights."""
     least_px = least_size_px(network)
     if SMALLEST_PX <= size_px < least_px:
-        yield f"size_px is {size_px}; {network} needs at least {least_px}"
+        yield f"--size is {size_px}; {network} needs at least {least_px}"
     if width != 1.0 and not has_width(network):
         yield f"width is {width:g}, but {network} comes in one width only; leave --width out, or use mobilenet-v2"
     if weights == "imagenet" and network in SCRATCH:

@@ -182,7 +182,8 @@ def _problems(recipe: Recipe) -> Iterator[str]:
     for name, (least, most) in RANGES.items():
         value = getattr(recipe, name)
         if not least <= value <= most:
-            yield f"{name} is {value:g}; it must lie in {least:g}..{most:g}"
+            option = name.removesuffix("_px").replace("_", "-")
+            yield f"--{option} is {value:g}; it must lie in {least:g}..{most:g}"
     if recipe.unfreeze < 1 and not recipe.pretrained:
         yield "a backbone without weights cannot stay as it is; name --weights, or leave --unfreeze out"
     yield from networks.misfits(recipe.network, size_px=recipe.size_px, width=recipe.width, weights=recipe.weights)

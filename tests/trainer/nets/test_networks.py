@@ -46,7 +46,7 @@ def test_a_network_says_what_it_cannot_be_asked_for():
     """Width where there is none, a size that is too small, weights that nobody trained: all in one report."""
     with pytest.raises(ConfigError, match="ResNet50V2 comes in one width only"):
         settle("ResNet50V2", width=0.5)
-    with pytest.raises(ConfigError, match="size_px is 64; Xception needs at least 71"):
+    with pytest.raises(ConfigError, match="--size is 64; Xception needs at least 71"):
         settle("Xception", size_px=64)
     with pytest.raises(ConfigError, match='no ImageNet weights for "small-cnn-bn"'):
         settle("small-cnn-bn", weights="imagenet")
