@@ -87,6 +87,14 @@ def test_folds_give_figures_and_no_model(draw_classes, tmp_path, capfd):
     )
 
 
+def test_folds_refuse_what_they_would_not_do(draw_classes, tmp_path, capfd):
+    """An option that several networks have no use for is an error, and never passed over in silence."""
+    folder, out = draw_classes(["cola", "oat", "water"], 4), tmp_path / "m.keras"
+    for option in (("--leave-out", 1), ("--time-budget", 1), ("--fresh",)):
+        assert status_of("fit", folder, *SMALL, "--folds", 2, *option, "--out", out) == 78
+        assert "leave --leave-out, --time-budget" in capfd.readouterr().err
+
+
 def test_classes_that_are_left_out_are_unknown_to_the_network(draw_classes, tmp_path, capfd):
     """The model has one label less, and its card and the last line say how well the others are told from it."""
     folder, out = draw_classes(["cola", "oat", "water"], 14), tmp_path / "m.keras"

@@ -91,8 +91,9 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter per option
     if tensorboard is not None:
         check_folder(tensorboard, option="--tensorboard")
     run = Run(beside(out), fresh, None if time_budget is None else 60 * time_budget, tensorboard, strategy)
-    if folds is not None and run != Run(beside(out)):
-        problem = "--folds trains several networks: leave --time-budget, --tensorboard, --strategy and --fresh out"
+    if folds is not None and (left_out is not None or run != Run(beside(out))):
+        lone = "--leave-out, --time-budget, --tensorboard, --strategy and --fresh"
+        problem = f"--folds trains several networks: leave {lone} out"
         raise ConfigError("the training cannot start:", [problem])
     settled = settle(
         network,
@@ -156,7 +157,7 @@ def _cross_validate(dealt: tuple[data.Splits, ...], recipe: Recipe, out: Path) -
 
     console = Console()
     evaluations = []
-    with Terminal(console) as watch:
+    with explained(recipe, out, Checkpoint(beside(out), {})), Terminal(console) as watch:
         for number, splits in enumerate(dealt, 1):
             watch.say(f"fold {number} of {len(dealt)}: {len(splits.train)} photographs to train")
             evaluations.append(fit.fit(splits, recipe, watch=watch).evaluation)
