@@ -145,13 +145,6 @@ def test_another_recipe_or_other_photographs_are_refused_unless_asked_to_begin_a
     assert _figures(fresh) == _figures(_fit(other, _recipe(epochs=2)))
 
 
-def test_how_to_run_one_training_is_refused_for_several(draw_classes, tmp_path, capfd):
-    """A budget that nobody keeps would be worse than none."""
-    folder = draw_classes(["cola", "oat"], 6)
-    assert status_of("fit", folder, *SMALL, "--folds", 2, "--time-budget", 5, "--out", tmp_path / "m.keras") == 78
-    assert "leave --time-budget, " in capfd.readouterr().err
-
-
 def test_a_time_budget_shortens_the_plan_and_the_learning_rate_with_it(splits):
     """A hundred thousand epochs do not fit into six seconds: the best of those that do is kept, in time."""
     trained = _fit(splits, _recipe(epochs=10_000, patience=10_000), time_budget_s=6.0)
