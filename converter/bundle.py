@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.calibrate import Calibration
+from converter.judging.verify import Verification
 from converter.load import Trained
-from converter.quantize import Quantized
-from converter.verify import Verification
+from converter.quantizing.quantize import Quantized
 from edge_agent.bundle import GOLDEN_FILE, MANIFEST_FILE, MODEL_FILE, Bundle, Manifest, Metrics, read, sha256
 from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import InputError

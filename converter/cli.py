@@ -1,78 +1,33 @@
-"""`shelf-convert`: a trained `.keras` file → a verified bundle for the agent."""
+"""`shelf-convert`: a trained `.keras` file → a verified bundle for the agent, and what can be asked about one."""
 
 import os
-from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import typer
-from rich.console import Console
+from typer.core import TyperGroup
 
-from edge_agent.exits import reported
+from converter.commands.convert import convert
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-@app.command()
-def convert(
-    model: Annotated[Path, typer.Argument(help="The .keras file; its card (.json) lies beside it.")],
-    calibrate: Annotated[
-        Path,
-        typer.Option(
-            "--calibrate", metavar="DATA", help="Photographs: a folder, or a list file. The training part calibrates."
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="BUNDLE", help="Where the bundle goes. An older one is replaced.")
-    ],
-    evaluate: Annotated[
-        Path | None,
-        typer.Option(
-            "--evaluate",
-            metavar="DATA",
-            help="Held-out photographs. Default: the test, or else validation part of --calibrate.",
-        ),
-    ] = None,
-    max_drop: Annotated[
-        float, typer.Option("--max-drop", metavar="POINTS", min=0, max=100, help="Accuracy that int8 may lose.")
-    ] = 1.0,
-    calibration_count: Annotated[
-        int, typer.Option("--calibration-count", min=1, help="Photographs to calibrate with, at most.")
-    ] = 300,
-    bundle_id: Annotated[
-        str | None, typer.Option("--id", help="Name of the bundle. Default: from the model's name and hash.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Shares photographs out. Default: as in the training.")
-    ] = None,
-) -> None:
-    """Convert a trained network to int8, verify it against float, and write a bundle.
-
-    Exit status: 0 a bundle was written; 2 refused, int8 loses more than --max-drop; 65 unusable model or photographs;
-    66 a file is missing; 78 the agent does not accept the bundle.
-    """
-    console, errors = Console(), Console(stderr=True)
-    with reported("shelf-convert"):
-        from converter.convert import Job  # noqa: PLC0415  (--help must not wait for OpenCV)
-        from converter.convert import convert as run  # noqa: PLC0415
-        from converter.report import Bars, table  # noqa: PLC0415
-
-        job = Job(
-            model,
-            calibrate,
-            out,
-            evaluate=evaluate,
-            max_drop_points=max_drop,
-            calibration_count=calibration_count,
-            bundle_id=bundle_id,
-            seed=seed,
-        )
-        outcome = run(job, track=Bars(errors), warn=lambda message: _say(errors, f"warning: {message}"))
-        console.print(table(outcome))
-        console.print(f"{out} is ready for shelf-agent.", markup=False, highlight=False)
+COMMANDS = (convert,)
 
 
-def _say(console: Console, message: str) -> None:
-    console.print(message, markup=False, highlight=False, soft_wrap=True)
+class _ConvertByDefault(TyperGroup):
+    """`shelf-convert MODEL …` means `shelf-convert convert MODEL …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["convert", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=_ConvertByDefault, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+for command in COMMANDS:
+    app.command()(command)
+
+
+@app.callback()
+def _group() -> None:
+    """Convert a trained network to int8 and prove it. Without a command: convert."""
 
 
 def main() -> None:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from converter import bundle
 from converter.calibrate import calibrate
+from converter.judging.verify import Verification, doubt, gate, verify
 from converter.load import Trained, load
 from converter.photographs import CALIBRATION_ENOUGH, Photographs, Track, find, untracked
-from converter.quantize import quantize
-from converter.verify import Verification, doubt, gate, verify
+from converter.quantizing.quantize import quantize
 from edge_agent.bundle import Bundle
 from edge_agent.inference import TfliteClassifier
 from trainer.photos.data import Photo, read

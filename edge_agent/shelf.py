@@ -13,7 +13,7 @@ aware UTC; durations are differences of `clock_s`, which never jumps.
     ├── BrokerError           69  a broker that cannot be reached
     ├── SpoolError            74  the outbox on the device's disk cannot be read or written
     ├── HaltedError           75  a training that ran out of memory or disk; the same command may go on later
-    └── Refused               2   int8 loses more accuracy than it may (`converter.verify`)
+    └── Refused               2   int8 loses more accuracy than it may (`converter.judging.gate`)
 """
 
 from collections.abc import Iterable

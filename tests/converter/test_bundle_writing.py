@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from converter.bundle import check_id, check_target, choose_golden, default_id, write
-from converter.verify import Verification
+from converter.judging.verify import Verification
 from edge_agent.bundle import Bundle, read
 from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import BundleError, InputError

@@ -92,7 +92,7 @@ def test_help_does_not_wait_for_tensorflow() -> None:
     """The help names every option, and comes without loading TensorFlow."""
     code = (
         "import sys; from converter.cli import app\n"
-        "try: app(['--help'])\n"
+        "try: app(['convert', '--help'])\n"
         "finally: print('tensorflow' in sys.modules, 'cv2' in sys.modules)"
     )
     done = subprocess.run(

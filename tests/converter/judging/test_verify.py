@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter.verify import Refused, Verification, doubt, gate, judge, verify
+from converter.judging.verify import Refused, Verification, doubt, gate, judge, verify
 from edge_agent.bundle import read
 from edge_agent.inference import TfliteClassifier
 from trainer.photos.data import Photo, gather

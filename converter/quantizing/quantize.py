@@ -1,7 +1,7 @@
 """A float network and calibration pixels → a full-integer int8 TFLite file, the same bytes for the same inputs.
 
-The conversion runs in a process of its own (`python -m converter.quantize`): a second conversion in one process gets
-other layer names, so another hash. Convolutions are quantized per channel and dense layers per tensor, because
+The conversion runs in a process of its own: a second conversion in one process gets other layer names, so another
+hash. Convolutions are quantized per channel and dense layers per tensor, because
 TFLite's kernels before 2.6 (and with them the Edge TPU's compiler) read a per-channel dense layer wrongly in silence.
 """
 
@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from converter import graph
 from converter.calibrate import Calibration
 from converter.load import Trained, import_quietly
+from converter.tflite import graph, lint
+from converter.tflite.batch import free_batch
 from edge_agent.shelf import DataError
 
 LIMIT_S = 3600
@@ -41,8 +42,8 @@ def quantize(trained: Trained, calibration: Calibration) -> Quantized:
     Raises:
         DataError: TensorFlow cannot convert the network, or not to int8 throughout.
     """
-    content = graph.free_batch(_converted(trained.path, calibration.crops))
-    graph.check(content)
+    content = free_batch(_converted(trained.path, calibration.crops))
+    lint.check(content)
     return Quantized(content, hashlib.sha256(content).hexdigest(), graph.ends(content))
 
 
@@ -51,8 +52,16 @@ def _converted(model: Path, crops: NDArray[np.uint8]) -> bytes:
     with tempfile.TemporaryDirectory(prefix="shelf-convert-") as folder:
         pixels, out = Path(folder, "crops.npy"), Path(folder, "model.tflite")
         np.save(pixels, crops)
-        home = str(Path(__file__).resolve().parents[1])
-        command = [sys.executable, "-P", "-m", "converter.quantize", str(model.resolve()), str(pixels), str(out)]
+        home = str(Path(__file__).resolve().parents[2])
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "converter.quantizing.quantize",
+            str(model.resolve()),
+            str(pixels),
+            str(out),
+        ]
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
         try:
@@ -85,7 +94,7 @@ def _convert(model: Path, crops: NDArray[np.uint8]) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.uint8
-    # private, so `graph.check` looks for its effect
+    # private, so `converter.tflite.lint` looks for its effect
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001
     return bytes(converter.convert())
 

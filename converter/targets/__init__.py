@@ -1,0 +1,1 @@
+"""Where a bundle can run: processors with and without int8 kernels, the Edge TPU, a GPU."""

@@ -1,0 +1,1 @@
+"""TFLite files as data: read, checked, mended and described; nothing here runs one."""

@@ -1,0 +1,60 @@
+"""An int8 file held against what was promised of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from converter.tflite import graph
+from edge_agent.shelf import DataError
+
+CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
+
+
+def check(content: bytes) -> None:
+    """Hold a file against what was promised of it: int8 between uint8 ends, fixed shapes, the right granularity.
+
+    Raises:
+        DataError: Names every tensor that breaks the promise.
+    """
+    model = graph.parse(content)
+    broken = [*_wrong_types(model), *_wrong_shapes(model), *_wrong_granularity(model)]
+    if broken:
+        raise DataError(
+            "the network does not become a full int8 one: "
+            + "; ".join(broken[:5])
+            + (f"; and {len(broken) - 5} more" if len(broken) > 5 else "")
+            + ". Build it out of layers that TFLite has int8 kernels for."
+        )
+
+
+def _wrong_types(model: Any) -> Iterator[str]:
+    main = model.subgraphs[0]
+    at_ends = {int(main.inputs[0]), int(main.outputs[0])}
+    if len(model.subgraphs) != 1:
+        yield f"it has {len(model.subgraphs)} subgraphs"
+    for index, tensor in enumerate(main.tensors):
+        constant = graph.constant(model, tensor) is not None
+        allowed = {"UINT8"} if index in at_ends else {"INT8", "INT32"} if constant else {"INT8"}
+        if graph.kind(tensor) not in allowed:
+            yield f"{graph.name(tensor)} is {graph.kind(tensor)}"
+    for operator in main.operators:
+        touched = {int(index) for index in [*operator.inputs, *operator.outputs]}
+        if touched & at_ends and graph.code(model, operator) != "QUANTIZE":
+            yield f"{graph.code(model, operator)} works on an end of the network directly"
+
+
+def _wrong_shapes(model: Any) -> Iterator[str]:
+    for tensor in model.subgraphs[0].tensors:
+        signature = tensor.shapeSignature
+        if signature is not None and any(int(side) < 0 for side in signature):
+            yield f"{graph.name(tensor)} has the open shape {[int(side) for side in signature]}"
+
+
+def _wrong_granularity(model: Any) -> Iterator[str]:
+    """Convolutions have a scale per channel; dense layers one, as old runtimes read more than one wrongly."""
+    for operator in graph.operators(model, *CONVOLUTIONS, "FULLY_CONNECTED"):
+        code = graph.code(model, operator)
+        weights = model.subgraphs[0].tensors[operator.inputs[1]]
+        scales = len(weights.quantization.scale)
+        wanted = 1 if code == "FULLY_CONNECTED" else int(weights.shape[weights.quantization.quantizedDimension])
+        if scales != wanted:
+            yield f"{graph.name(weights)} ({code}) has {scales} scales, not {wanted}"
