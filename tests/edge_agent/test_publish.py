@@ -177,7 +177,7 @@ def test_a_restarted_broker_gets_the_states_again(make_mosquitto, subscribe, pub
     spool.put([(EVENT, {"type": "counts"})])
     broker.start()
     consumer = subscribe(broker.port)
-    wait_for(lambda: consumer.of("/state") and consumer.of("/event") and spool.depth() == 0)
+    wait_for(lambda: consumer.of("/state") and spool.depth() == 0)  # the event may be faster than the subscription
     assert agent.tally.connects == 2
 
 
