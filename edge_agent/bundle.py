@@ -1,10 +1,14 @@
 """The model bundle: the one contract between the converter and the agent. This reader owns its format.
 
-A bundle is a directory, or a zip of one, that holds these files; others are not looked at
+A bundle is a directory, or a zip of one. The agent looks at these files of it, and at no others
 
-    model.tflite    int8 weights, uint8 in (batch, size, size, 3) RGB, uint8 out (batch, classes)
-    manifest.json   what `Manifest` says, with the sha256 of the other files
-    golden.npz      `inputs` (n, size, size, 3) uint8 and `outputs` (n, classes) uint8: what the model must answer
+    manifest.json           what `Manifest` says, with the sha256 of every other file
+    model.tflite            int8 weights, uint8 in (batch, size, size, 3) RGB, uint8 out (batch, classes)
+    golden.npz              `inputs` (n, size, size, 3) uint8 and `outputs` (n, classes) uint8: what the model must
+                            answer; `float_outputs` (n, classes) float32, 0..1: what float must answer (optional)
+    model_float.tflite      the same in float32 (0..255 in, 0..1 out), for runtimes without int8 kernels (optional)
+    model_gpu.tflite        float32 in and out as before, float16 weights, for a GPU (optional)
+    model_edgetpu.tflite    compiled for the Edge TPU, batch 1, uint8 in and out (optional)
 
 Nothing of a model file is parsed before its sha256 has been found right: a model file is a program.
 """
@@ -14,7 +18,7 @@ import io
 import lzma
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,8 +28,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_agent.shelf import BundleError
 
-MODEL_FILE, MANIFEST_FILE, GOLDEN_FILE = "model.tflite", "manifest.json", "golden.npz"
+MANIFEST_FILE, SIGNATURE_FILE = "manifest.json", "manifest.sig"
+MODEL_FILE, GOLDEN_FILE = "model.tflite", "golden.npz"
+FLOAT_FILE, GPU_FILE, EDGETPU_FILE = "model_float.tflite", "model_gpu.tflite", "model_edgetpu.tflite"
 FILES = (MANIFEST_FILE, MODEL_FILE, GOLDEN_FILE)
+"""Without these there is no bundle."""
+VARIANTS = (FLOAT_FILE, GPU_FILE, EDGETPU_FILE)
+"""Other builds of the same network, each there or not."""
 FILE_BYTES_MAX = 256 * 2**20
 """A file of a bundle that claims to be larger is refused unread: no device could use it."""
 
@@ -55,14 +64,21 @@ class OutputSpec(_Strict):
 
 
 class Calibration(_Strict):
-    """The photographs that set the ranges of the int8 model: how many, and the sha256 of their pixels in order."""
+    """The photographs that set the ranges of the int8 model: how many, and the sha256 of their pixels in order.
+
+    `list_sha256` is that of the list of their names.
+    """
 
     count: int = Field(ge=1)
     sha256: str
+    list_sha256: str | None = None
 
 
 class Metrics(_Strict):
-    """Accuracy (0..1) of float and int8 on the same `count` photographs, through this agent's preprocessing."""
+    """Accuracy (0..1) of float and int8 on the same `count` photographs, through this agent's preprocessing.
+
+    `drop_bound_points` is the one-sided 95 % bound of the drop; `proven` says that the photographs were enough for it.
+    """
 
     count: int = Field(ge=1)
     float_top1: float = Field(ge=0, le=1)
@@ -70,6 +86,8 @@ class Metrics(_Strict):
     agreement: float = Field(ge=0, le=1)
     float_recall: dict[str, float]
     int8_recall: dict[str, float]
+    drop_bound_points: float | None = None
+    proven: bool = False
 
 
 class Manifest(_Strict):
@@ -91,13 +109,19 @@ class Manifest(_Strict):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
-    """A bundle whose hashes hold. `golden_inputs` is (n, size, size, 3) and `golden_outputs` (n, classes), uint8."""
+    """A bundle whose hashes hold. `golden_inputs` is (n, size, size, 3) and `golden_outputs` (n, classes), uint8.
+
+    `variants` holds the contents of those of `VARIANTS` that are there. `golden_float` is (n, classes) float32: the
+    answers of float to the same inputs.
+    """
 
     manifest: Manifest
     model: bytes
     model_sha256: str
     golden_inputs: NDArray[np.uint8]
     golden_outputs: NDArray[np.uint8]
+    variants: dict[str, bytes] = field(default_factory=dict)
+    golden_float: NDArray[np.float32] | None = None
 
 
 def sha256(content: bytes) -> str:
@@ -116,27 +140,46 @@ def read(path: Path) -> Bundle:
         if name not in content:
             raise BundleError(f"bundle {path}: {name} is missing. Copy the whole bundle again, or convert anew.")
     manifest = _manifest(path, content[MANIFEST_FILE])
-    for name in (MODEL_FILE, GOLDEN_FILE):
-        if manifest.files.get(name) != (seen := sha256(content[name])):
-            raise BundleError(
-                f"bundle {path}: {name} was altered or damaged: it has sha256 {seen[:12]}…, the manifest says"
-                f" {manifest.files.get(name, 'nothing')[:12]}…. Copy the bundle again, or convert anew."
-            )
-    inputs, outputs = _golden(path, content[GOLDEN_FILE], manifest)
-    return Bundle(manifest, content[MODEL_FILE], manifest.files[MODEL_FILE], inputs, outputs)
+    for name in (MODEL_FILE, GOLDEN_FILE, *VARIANTS):
+        _check_hash(path, name, content.get(name), manifest.files.get(name))
+    inputs, outputs, floats = _golden(path, content[GOLDEN_FILE], manifest)
+    variants = {name: content[name] for name in VARIANTS if name in content}
+    return Bundle(manifest, content[MODEL_FILE], manifest.files[MODEL_FILE], inputs, outputs, variants, floats)
+
+
+def _check_hash(path: Path, name: str, content: bytes | None, listed: str | None) -> None:
+    """A file is there and listed, with the same sha256, or neither."""
+    if content is None and listed is None:
+        return
+    if content is None:
+        raise BundleError(
+            f"bundle {path}: {name} is missing, and the manifest lists it. Copy the whole bundle again, or convert"
+            " anew without it."
+        )
+    seen = sha256(content)
+    if listed is None:
+        raise BundleError(
+            f"bundle {path}: {name} is there, but the manifest does not list it: it is of another bundle. Copy the"
+            " whole bundle again into an empty folder."
+        )
+    if listed != seen:
+        raise BundleError(
+            f"bundle {path}: {name} was altered or damaged: it has sha256 {seen[:12]}…, the manifest says"
+            f" {listed[:12]}…. Copy the bundle again, or convert anew."
+        )
 
 
 def _content(path: Path) -> dict[str, bytes]:
-    """The three files of a bundle by name, as far as they are there."""
+    """The files of a bundle that the agent looks at, by name, as far as they are there."""
     try:
         if path.is_dir():
-            files = [path / name for name in FILES if (path / name).is_file()]
+            files = [path / name for name in (*FILES, *VARIANTS) if (path / name).is_file()]
             for file in files:
                 _check_size(path, file.name, file.stat().st_size)
             return {file.name: file.read_bytes() for file in files}
         with zipfile.ZipFile(path) as archive:
             entries = {Path(entry.filename).name: entry for entry in archive.infolist()}
-            entries = {name: entry for name, entry in entries.items() if name in FILES}
+            entries = {name: entry for name, entry in entries.items() if name in (*FILES, *VARIANTS)}
             for name, entry in entries.items():
                 _check_size(path, name, entry.file_size)
             return {name: archive.read(entry) for name, entry in entries.items()}
@@ -167,20 +210,28 @@ def _manifest(path: Path, content: bytes) -> Manifest:
         ) from None
 
 
-def _golden(path: Path, content: bytes, manifest: Manifest) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _golden(
+    path: Path, content: bytes, manifest: Manifest
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32] | None]:
+    """Inputs, outputs and, where they are there, the outputs of float."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for entry in archive.infolist():
                 _check_size(path, f"{entry.filename} in {GOLDEN_FILE}", entry.file_size)
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             inputs, outputs = arrays["inputs"], arrays["outputs"]
+            floats = arrays.get("float_outputs")
     except (*_UNREADABLE, KeyError) as error:
         raise BundleError(f"bundle {path}: {GOLDEN_FILE} cannot be read ({error}). Convert anew.") from error
-    size, classes = manifest.input.size_px, len(manifest.labels)
+    size, answers = manifest.input.size_px, (len(inputs), len(manifest.labels))
     if inputs.dtype != np.uint8 or inputs.ndim != 4 or inputs.shape[1:] != (size, size, 3) or len(inputs) == 0:
         raise BundleError(
             f"bundle {path}: golden inputs are {inputs.dtype} {inputs.shape}, not (n, {size}, {size}, 3)."
         )
-    if outputs.dtype != np.uint8 or outputs.shape != (len(inputs), classes):
-        raise BundleError(f"bundle {path}: golden outputs are {outputs.shape}, not ({len(inputs)}, {classes}).")
-    return inputs, outputs
+    if outputs.dtype != np.uint8 or outputs.shape != answers:
+        raise BundleError(f"bundle {path}: golden outputs are {outputs.dtype} {outputs.shape}, not uint8 {answers}.")
+    if floats is not None and (floats.dtype != np.float32 or floats.shape != answers or not np.isfinite(floats).all()):
+        raise BundleError(
+            f"bundle {path}: golden float_outputs are {floats.dtype} {floats.shape}, not finite float32 {answers}."
+        )
+    return inputs, outputs, floats

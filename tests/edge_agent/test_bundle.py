@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_a_path_that_can_be_none_is_refused(tmp_path):
         bundle.read(tmp_path / "a\0b")
 
 
-def test_files_beside_the_three_are_not_read(copy):
+def test_files_of_other_names_are_not_read(copy):
     """However large, what else lies in the folder is left alone."""
     with (copy / "film.mp4").open("wb") as film:
         film.truncate(bundle.FILE_BYTES_MAX + 1)
@@ -116,6 +117,82 @@ def test_a_file_that_is_too_large_is_refused_unread(copy):
     with (copy / "model.tflite").open("wb") as model:
         model.truncate(bundle.FILE_BYTES_MAX + 1)
     with pytest.raises(BundleError, match=r"model\.tflite has \d+ bytes, more than"):
+        bundle.read(copy)
+
+
+@pytest.mark.parametrize("name", bundle.VARIANTS)
+def test_a_variant_is_read_where_the_manifest_lists_it(copy, name):
+    """A second build of the network comes with the bundle, from a folder or a zip; without one there is none."""
+    assert bundle.read(copy).variants == {}
+    (copy / name).write_bytes(b"another build")
+    resign(copy, name)
+    assert bundle.read(copy).variants == {name: b"another build"}
+    zipped = shutil.make_archive(str(copy), "zip", copy)
+    assert bundle.read(Path(zipped)).variants == {name: b"another build"}
+
+
+@pytest.mark.parametrize("name", bundle.VARIANTS)
+def test_a_variant_must_be_the_one_that_the_manifest_lists(copy, name):
+    """Altered, unlisted or missing: each is refused, and the message names the file and the way out."""
+    (copy / name).write_bytes(b"another build")
+    with pytest.raises(BundleError, match=f"{name} is there, but the manifest does not list it.*into an empty folder"):
+        bundle.read(copy)
+    resign(copy, name)
+    (copy / name).write_bytes(b"another_build")
+    with pytest.raises(BundleError, match=f"{name} was altered or damaged"):
+        bundle.read(copy)
+    (copy / name).unlink()
+    with pytest.raises(BundleError, match=f"{name} is missing, and the manifest lists it"):
+        bundle.read(copy)
+
+
+def test_files_that_the_agent_does_not_need_may_be_listed_or_not(copy):
+    """The manifest holds the hash of a report or a licence too, and the agent runs without them."""
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["files"]["report.html"] = "0" * 64
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    (copy / "labels.txt").write_text("one\ntwo\n")
+    assert bundle.read(copy).variants == {}
+
+
+def test_proof_and_calibration_list_are_part_of_the_manifest(copy):
+    """What the converter proved is read back; a bundle that says nothing of it is not proven."""
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["metrics"] |= {"drop_bound_points": 1.25, "proven": True}
+    manifest["calibration"]["list_sha256"] = "f" * 64
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    read = bundle.read(copy).manifest
+    assert (read.metrics.drop_bound_points, read.metrics.proven) == (1.25, True)
+    assert read.calibration.list_sha256 == "f" * 64
+    for part in ("drop_bound_points", "proven"):
+        del manifest["metrics"][part]
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    read = bundle.read(copy).manifest
+    assert (read.metrics.drop_bound_points, read.metrics.proven) == (None, False)
+
+
+def regild(folder, **changed):
+    """Write other golden arrays, and make the manifest agree."""
+    with np.load(folder / "golden.npz") as arrays:
+        np.savez(folder / "golden.npz", **{**arrays, **changed})
+    resign(folder, "golden.npz")
+
+
+def test_golden_float_outputs_are_read_where_they_are(copy):
+    """What float must answer comes with the bundle, one row for each golden input."""
+    golden = bundle.read(copy).golden_outputs
+    regild(copy, float_outputs=(golden / 255).astype(np.float32))
+    read = bundle.read(copy)
+    assert read.golden_float is not None
+    np.testing.assert_allclose(read.golden_float, golden / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("spoil", [lambda a: a[:-1], lambda a: a.astype(np.float64), lambda a: a * np.nan])
+def test_golden_float_outputs_that_do_not_fit_are_refused(copy, spoil):
+    """A row too few, another type or no numbers at all: not what float answered."""
+    floats = np.zeros(bundle.read(copy).golden_outputs.shape, np.float32)
+    regild(copy, float_outputs=spoil(floats))
+    with pytest.raises(BundleError, match="golden float_outputs are"):
         bundle.read(copy)
 
 
@@ -134,7 +211,7 @@ def test_no_bundle_at_all(tmp_path):
         ({"schema": "shelfwatch.bundle/2"}, "schema"),
         ({"surprise": 1}, "surprise"),
         ({"labels": ["one"]}, "labels"),
-        ({"files": {}}, "altered or damaged"),
+        ({"files": {}}, "does not list it"),
     ],
 )
 def test_a_manifest_of_another_kind_is_refused(copy, change, words):
