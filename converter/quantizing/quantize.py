@@ -1,39 +1,42 @@
-"""A float network and calibration pixels → a full-integer int8 TFLite file, the same bytes for the same inputs.
+"""A float network and calibration pixels → TFLite files, int8 and float; the same bytes for the same inputs.
 
 The conversion runs in a process of its own: a second conversion in one process gets other layer names, so another
-hash. Convolutions are quantized per channel and dense layers per tensor, because
-TFLite's kernels before 2.6 (and with them the Edge TPU's compiler) read a per-channel dense layer wrongly in silence.
+hash. Convolutions are quantized per channel and dense layers per tensor, because TFLite's kernels before 2.6 (and with
+them the Edge TPU's compiler) read a per-channel dense layer wrongly in silence.
 """
 
 import hashlib
-import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from converter.calibrate import Calibration
 from converter.load import Trained, import_quietly
+from converter.quantizing import process
 from converter.tflite import graph, lint
 from converter.tflite.batch import free_batch
-from edge_agent.shelf import DataError
 
-LIMIT_S = 3600
-"""A conversion takes seconds to minutes; one that takes an hour hangs."""
+Precision = Literal["int8", "float32", "float16"]
+Crops = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantized:
-    """An int8 TFLite file: `content` takes (batch, size, size, 3) uint8 RGB and gives (batch, classes) uint8."""
+    """An int8 TFLite file: `content` takes (batch, size, size, 3) uint8 RGB and gives (batch, classes) uint8.
+
+    `in_float` names the layers that were kept in float; there are none but where int8 lost too much.
+    """
 
     content: bytes
     sha256: str
     ends: graph.Ends
+    in_float: tuple[str, ...] = ()
 
 
 def quantize(trained: Trained, calibration: Calibration) -> Quantized:
@@ -42,53 +45,56 @@ def quantize(trained: Trained, calibration: Calibration) -> Quantized:
     Raises:
         DataError: TensorFlow cannot convert the network, or not to int8 throughout.
     """
-    content = free_batch(_converted(trained.path, calibration.crops))
+    content = converted(trained.path, calibration.crops, ("int8",))["int8"]
     lint.check(content)
-    return Quantized(content, hashlib.sha256(content).hexdigest(), graph.ends(content))
+    return of_file(content)
 
 
-def _converted(model: Path, crops: NDArray[np.uint8]) -> bytes:
-    """Convert in a fresh process."""
-    with tempfile.TemporaryDirectory(prefix="shelf-convert-") as folder:
-        pixels, out = Path(folder, "crops.npy"), Path(folder, "model.tflite")
-        np.save(pixels, crops)
-        home = str(Path(__file__).resolve().parents[2])
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
+def of_file(content: bytes, *, in_float: tuple[str, ...] = ()) -> Quantized:
+    """What a converted file is: its hash and how its bytes are numbers."""
+    return Quantized(content, hashlib.sha256(content).hexdigest(), graph.ends(content), in_float)
+
+
+def converted(model: Path, crops: Crops, precisions: Sequence[Precision]) -> dict[Precision, bytes]:
+    """Convert a `.keras` file in one fresh process, in the order of `precisions`.
+
+    Args:
+        model: A network that takes (batch, size, size, 3) RGB in 0..255.
+        crops: (n, size, size, 3) uint8 RGB: what sets the ranges of int8; of the others, the first gives the size.
+        precisions: `int8` has uint8 ends, the others float32 ends; `float16` holds its weights as such.
+
+    Returns:
+        TFLite files for batches of any size.
+
+    Raises:
+        DataError: TensorFlow cannot convert the network.
+    """
+    with tempfile.TemporaryDirectory(prefix="shelf-convert-") as name:
+        folder = Path(name)
+        np.save(folder / "crops.npy", crops)
+        process.run(
             "converter.quantizing.quantize",
-            str(model.resolve()),
-            str(pixels),
-            str(out),
-        ]
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
-        try:
-            done = subprocess.run(  # noqa: S603  (our own module, no shell)
-                command, env=environment, cwd=folder, capture_output=True, check=False, timeout=LIMIT_S
-            )
-        except subprocess.TimeoutExpired:
-            raise DataError(f"{model}: not converted after {LIMIT_S} s. Try a smaller network.") from None
-        if done.returncode != 0 or not out.is_file():
-            lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
-            reason = lines[-1] if lines else "no reason given"
-            raise DataError(
-                f"{model}: TensorFlow cannot convert it (status {done.returncode}): {reason}"
-                " Build it out of layers that TFLite knows; a negative status means that memory ran out or it crashed."
-            )
-        return out.read_bytes()
+            [model.resolve(), folder / "crops.npy", *precisions],
+            folder=folder,
+            model=model,
+        )
+        return {precision: free_batch((folder / f"{precision}.tflite").read_bytes()) for precision in precisions}
 
 
-def _convert(model: Path, crops: NDArray[np.uint8]) -> bytes:
-    """The conversion itself; call it once per process.
+def converter_of(model: Path, size_px: int) -> Any:
+    """TensorFlow's converter for a `.keras` file and a batch of one; use one per process.
 
-    The batch is fixed to one: with a free batch a Flatten becomes SHAPE and PACK, which split the graph.
+    With a free batch a Flatten becomes SHAPE and PACK, which split the graph.
     """
     keras, tf = import_quietly("keras"), import_quietly("tensorflow")
     network = keras.saving.load_model(model, compile=False)
-    one = keras.Input(batch_shape=(1, *crops.shape[1:]))
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(one, network(one, training=False)))
+    one = keras.Input(batch_shape=(1, size_px, size_px, 3))
+    return tf.lite.TFLiteConverter.from_keras_model(keras.Model(one, network(one, training=False)))
+
+
+def to_int8(converter: Any, crops: Crops) -> Any:
+    """The same converter, set to full int8 between uint8 ends, with ranges from `crops`."""
+    tf = import_quietly("tensorflow")
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: representative(crops)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -96,10 +102,18 @@ def _convert(model: Path, crops: NDArray[np.uint8]) -> bytes:
     converter.inference_output_type = tf.uint8
     # private, so `converter.tflite.lint` looks for its effect
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001
-    return bytes(converter.convert())
+    return converter
 
 
-def representative(crops: NDArray[np.uint8]) -> Iterator[list[NDArray[np.float32]]]:
+def to_float16(converter: Any) -> Any:
+    """The same converter, set to float16 weights."""
+    tf = import_quietly("tensorflow")
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    return converter
+
+
+def representative(crops: Crops) -> Iterator[list[NDArray[np.float32]]]:
     """The calibration set as TFLite wants it, with the input pinned to the whole range of a byte.
 
     The scale of the input comes from the darkest and brightest value seen. The agent gives bytes as they are, so it
@@ -119,6 +133,16 @@ def representative(crops: NDArray[np.uint8]) -> Iterator[list[NDArray[np.float32
         yield [crop[np.newaxis].astype(np.float32)]
 
 
+def _convert(model: Path, crops: Crops, precision: str) -> bytes:
+    setting: dict[str, Callable[[Any], Any]] = {
+        "int8": lambda converter: to_int8(converter, crops),
+        "float32": lambda converter: converter,
+        "float16": to_float16,
+    }
+    return bytes(setting[precision](converter_of(model, crops.shape[1])).convert())
+
+
 if __name__ == "__main__":
-    model_path, crops_path, out_path = (Path(argument) for argument in sys.argv[1:])
-    out_path.write_bytes(_convert(model_path, np.load(crops_path)))
+    model_path, crops_path, *asked = sys.argv[1:]
+    for wanted in asked:
+        Path(f"{wanted}.tflite").write_bytes(_convert(Path(model_path), np.load(crops_path), wanted))
