@@ -84,7 +84,7 @@ $(VENV)/ready: deploy/lock/dev.txt pyproject.toml
 	@touch $@
 
 # Locks hold hashes for every platform; pip checks them. Needs uv (pip install uv). tflite.txt is for a device that has
-# tflite-runtime and no LiteRT.
+# tflite-runtime and no LiteRT. tflite-support.txt is the metadata reader of TensorFlow Lite Support, for a test.
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
   --no-emit-find-links --no-annotate pyproject.toml
 lock:
@@ -93,6 +93,8 @@ lock:
 	$(LOCK) --extra dev -o deploy/lock/dev.txt
 	echo "numpy<2" | $(LOCK) --extra tflite -c - -o deploy/lock/tflite.txt --no-emit-package ai-edge-litert \
 	  --no-emit-package backports-strenum --no-emit-package tqdm --no-emit-package flatbuffers --no-emit-package protobuf
+	printf 'tflite-support==0.4.4\nnumpy<2\n' | $(subst pyproject.toml,-,$(LOCK)) -o deploy/lock/tflite-support.txt \
+	  $(addprefix --no-emit-package ,absl-py cffi protobuf pybind11 pycparser sounddevice)
 
 clean:
 	rm -rf $(VENV) $(VENV_DEMO) build
