@@ -67,9 +67,13 @@ grocery-best: $(VENV)/ready
 	$(VENV)/bin/shelf-convert $(GROCERY)/best-$(SIZE)/model.keras --calibrate $(DATA)/data/grocery/train.txt \
 	  --evaluate $(DATA)/data/grocery/val.txt --id grocery-$(SIZE) --out $(GROCERY)/best-$(SIZE)/bundle
 
+# The first time, bench_convert.py trains three networks: about half an hour on two cores. LiteRT is compared with
+# OpenVINO and ONNX Runtime where they are: .venv/bin/pip install -e '.[bench]'
 bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/bench_step.py
 	$(VENV)/bin/python benchmarks/bench_input.py
+	$(VENV)/bin/python benchmarks/bench_convert.py --shared $(DATA)
+	$(VENV)/bin/python benchmarks/bench_inference.py
 
 docs: $(VENV)/ready
 	$(VENV)/bin/python -m edge_agent.demo.pictures docs
