@@ -144,6 +144,8 @@ def read(path: Path) -> Bundle:
         _check_hash(path, name, content.get(name), manifest.files.get(name))
     inputs, outputs, floats = _golden(path, content[GOLDEN_FILE], manifest)
     variants = {name: content[name] for name in VARIANTS if name in content}
+    for name in variants.keys() & {FLOAT_FILE, GPU_FILE} if floats is None else ():
+        raise BundleError(f"bundle {path}: {GOLDEN_FILE} has no float_outputs to hold {name} against. Convert anew.")
     return Bundle(manifest, content[MODEL_FILE], manifest.files[MODEL_FILE], inputs, outputs, variants, floats)
 
 

@@ -1,28 +1,23 @@
-"""Crops → scores. One protocol, one real adapter (LiteRT, or tflite-runtime where that is what a device has), one fake.
+"""Crops → scores. One protocol, one real adapter (TFLite, wherever it runs), one fake.
 
-A batch is run in chunks of 8, 4, 2 and 1 by interpreters that are kept for each of these sizes: resizing one costs as
-much as many crops. Golden outputs are checked once, after loading.
+What a network is loaded into, and how a batch is dealt out there, is `edge_agent.engines`; whether it may run on an
+accelerator is decided in `edge_agent.delegates`. Golden outputs are checked once, after loading.
 """
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent import engines
 from edge_agent.bundle import Bundle
-from edge_agent.shelf import BundleError
+from edge_agent.engines import CHUNKS, FLOAT_ENDS, NAMES, Plan, Runtime
+from edge_agent.golden import check
+from edge_agent.shelf import DelegateError
 
-Runtime = Literal["auto", "litert", "tflite-runtime"]
-
-_MODULES = {"litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
-GOLDEN_LSB = {"litert": 2, "tflite-runtime": 64}
-"""How far an output byte may be from its golden value. LiteRT agrees with itself across processors within 1; the older
-kernels of tflite-runtime differ by up to 50, so there the same winner is what is asked for."""
-CHUNKS = (8, 4, 2, 1)
+__all__ = ["CHUNKS", "Classifier", "ScriptedClassifier", "TfliteClassifier"]
 
 
 class Classifier(Protocol):
@@ -41,32 +36,36 @@ class Classifier(Protocol):
 
 
 class TfliteClassifier:
-    """A bundle's model on the CPU. Not for use by several threads at once."""
+    """A bundle's network, loaded. Not for use by several threads at once."""
 
-    def __init__(self, bundle: Bundle, *, runtime: Runtime = "auto", threads: int = 2) -> None:
-        """Load the model and hold it against its golden outputs.
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        runtime: Runtime = "auto",
+        threads: int | None = None,
+        variant: str | None = None,
+        plan: Plan | None = None,
+    ) -> None:
+        """Load the network and hold it against its golden outputs.
 
         Args:
             bundle: From `edge_agent.bundle.read`.
             runtime: Which interpreter; `auto` takes LiteRT where it is installed.
-            threads: Processor threads for one batch, 1 or more.
+            threads: Processor threads for one batch, 1 or more; by default all cores that this process may use.
+            variant: Which file of the bundle, such as `FLOAT_FILE`; by default the one that is fastest on a CPU.
+            plan: All of this, and a delegate, from `edge_agent.delegates`; then the others are not looked at.
 
         Raises:
-            BundleError: No runtime, or the model does not load, or does not answer as it must.
+            BundleError: No runtime, no such file, or the network does not load, or does not answer as it must.
+            DelegateError: The plan names an accelerator, and that cannot be used, or does not answer as it must.
         """
+        self.plan = plan or engines.plan_for_cpu(bundle, runtime=runtime, threads=threads, variant=variant)
         self._bundle = bundle
-        self.runtime, module = _import(runtime)
-        self._threads = threads
-        self._interpreter: Callable[..., Any] = module.Interpreter
-        try:
-            self._by_chunk = {size: self._load(size) for size in CHUNKS}
-            answers = self._raw(bundle.golden_inputs)
-        except (ValueError, RuntimeError, KeyError) as error:
-            raise BundleError(
-                f'model "{self.model_id}" does not load in {self.runtime} ({error}). Convert it with the'
-                " shelf-convert of this version, or install the runtime that it was verified with."
-            ) from error
-        self._check_golden(answers)
+        self._engine = engines.load(engines.network(bundle, self.plan.variant), self.plan)
+        output = bundle.manifest.output
+        self._score_of_byte = ((np.arange(256) - output.zero_point) * output.scale).astype(np.float32)
+        check(bundle, self.plan, self._engine.answer(bundle.golden_inputs))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -83,44 +82,27 @@ class TfliteClassifier:
         """The bundle's id."""
         return self._bundle.manifest.id
 
+    @property
+    def runtime(self) -> str:
+        """`litert` or `tflite-runtime`."""
+        return self.plan.runtime
+
     def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Crops (n, size, size, 3) uint8 RGB → scores (n, classes) float32 in 0..1; n may be 0."""
-        output = self._bundle.manifest.output
-        scores = (self._raw(crops).astype(np.float32) - output.zero_point) * output.scale
-        return scores.astype(np.float32, copy=False)
+        """Crops (n, size, size, 3) uint8 RGB → scores (n, classes) float32 in 0..1; n may be 0.
 
-    def _load(self, batch: int) -> tuple[Any, int, int]:
-        """An interpreter for chunks of `batch` crops, and where its input and output are."""
-        interpreter = self._interpreter(model_content=self._bundle.model, num_threads=self._threads)
-        given, answer = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-        if given["dtype"] != np.uint8 or answer["dtype"] != np.uint8:
-            raise ValueError(f"input {given['dtype'].__name__}, output {answer['dtype'].__name__}, both must be uint8")
-        interpreter.resize_tensor_input(given["index"], [batch, self.size_px, self.size_px, 3], strict=False)
-        interpreter.allocate_tensors()
-        return interpreter, given["index"], answer["index"]
-
-    def _raw(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Crops → output bytes (n, classes)."""
-        answers = np.empty((len(crops), len(self.labels)), dtype=np.uint8)
-        done = 0
-        for size, (interpreter, given, answer) in self._by_chunk.items():
-            while len(crops) - done >= size:
-                interpreter.set_tensor(given, crops[done : done + size])
-                interpreter.invoke()
-                answers[done : done + size] = interpreter.get_tensor(answer)
-                done += size
-        return answers
-
-    def _check_golden(self, answers: NDArray[np.uint8]) -> None:
-        golden = self._bundle.golden_outputs
-        worst = int(np.abs(answers.astype(int) - golden).max())
-        same_winner = bool((answers.argmax(axis=1) == golden.argmax(axis=1)).all())
-        if worst > GOLDEN_LSB[self.runtime] or not same_winner:
-            raise BundleError(
-                f'model "{self.model_id}" does not answer in {self.runtime} as it did when it was verified: it is'
-                f" {worst} steps of 255 away on its golden inputs, where {GOLDEN_LSB[self.runtime]} are allowed."
-                " Don't count with it: copy the bundle again, or convert it with the shelf-convert of this version."
-            )
+        Raises:
+            DelegateError: The accelerator that it runs on has stopped answering.
+        """
+        try:
+            answers = self._engine.answer(crops)
+        except RuntimeError as error:
+            if self.plan.delegate == "cpu":
+                raise
+            raise DelegateError(
+                f"the {NAMES[self.plan.delegate]} has stopped answering ({error}). Check its cable and power; the"
+                " agent looks for it again when it starts."
+            ) from error
+        return answers if self.plan.variant in FLOAT_ENDS else self._score_of_byte[answers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +121,3 @@ class ScriptedClassifier:
         for row, label in enumerate(self.script(crops)):
             scores[row, self.labels.index(label)] = self.confidence
         return scores
-
-
-def _import(runtime: Runtime) -> tuple[str, ModuleType]:
-    """The interpreter's module, and which runtime it is."""
-    wanted = ("litert", "tflite-runtime") if runtime == "auto" else (runtime,)
-    for name in wanted:
-        try:
-            return name, importlib.import_module(_MODULES[name])
-        except ImportError:
-            continue
-    raise BundleError(
-        f"no TFLite runtime is installed (looked for {' and '.join(wanted)})."
-        " Install the agent with its dependencies: pip install shelfwatch."
-    )

@@ -12,6 +12,7 @@ aware UTC; durations are differences of `clock_s`, which never jumps.
     ├── CameraError           69  a camera that gives no picture; carries a typed reason
     ├── BrokerError           69  a broker that cannot be reached
     ├── SpoolError            74  the outbox on the device's disk cannot be read or written
+    ├── DelegateError         3   an accelerator was asked for and cannot be used
     ├── HaltedError           75  a training that ran out of memory or disk; the same command may go on later
     └── Refused               2   int8 loses more accuracy than it may (`converter.judging.gate`)
 """
@@ -188,6 +189,15 @@ class BundleError(ShelfwatchError):
     """A model bundle is broken, altered, or not for this agent."""
 
     exit_status = 78
+
+
+class DelegateError(ShelfwatchError):
+    """An accelerator (Edge TPU, GPU) was asked for and cannot be used; the message names the cause.
+
+    Unlike a broken configuration this may pass by itself: a stick is plugged in, a driver comes up.
+    """
+
+    exit_status = 3
 
 
 class CredentialsError(ShelfwatchError):

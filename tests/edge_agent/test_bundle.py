@@ -120,9 +120,17 @@ def test_a_file_that_is_too_large_is_refused_unread(copy):
         bundle.read(copy)
 
 
+def regild(folder, **changed):
+    """Write other golden arrays, and make the manifest agree."""
+    with np.load(folder / "golden.npz") as arrays:
+        np.savez(folder / "golden.npz", **{**arrays, **changed})
+    resign(folder, "golden.npz")
+
+
 @pytest.mark.parametrize("name", bundle.VARIANTS)
 def test_a_variant_is_read_where_the_manifest_lists_it(copy, name):
     """A second build of the network comes with the bundle, from a folder or a zip; without one there is none."""
+    regild(copy, float_outputs=np.zeros(bundle.read(copy).golden_outputs.shape, np.float32))
     assert bundle.read(copy).variants == {}
     (copy / name).write_bytes(b"another build")
     resign(copy, name)
@@ -143,6 +151,15 @@ def test_a_variant_must_be_the_one_that_the_manifest_lists(copy, name):
         bundle.read(copy)
     (copy / name).unlink()
     with pytest.raises(BundleError, match=f"{name} is missing, and the manifest lists it"):
+        bundle.read(copy)
+
+
+@pytest.mark.parametrize("name", [bundle.FLOAT_FILE, bundle.GPU_FILE])
+def test_a_float_build_needs_golden_answers_of_float(copy, name):
+    """A build that nothing could be held against is refused."""
+    (copy / name).write_bytes(b"another build")
+    resign(copy, name)
+    with pytest.raises(BundleError, match=rf"golden\.npz has no float_outputs to hold {name} against"):
         bundle.read(copy)
 
 
@@ -169,13 +186,6 @@ def test_proof_and_calibration_list_are_part_of_the_manifest(copy):
     (copy / "manifest.json").write_text(json.dumps(manifest))
     read = bundle.read(copy).manifest
     assert (read.metrics.drop_bound_points, read.metrics.proven) == (None, False)
-
-
-def regild(folder, **changed):
-    """Write other golden arrays, and make the manifest agree."""
-    with np.load(folder / "golden.npz") as arrays:
-        np.savez(folder / "golden.npz", **{**arrays, **changed})
-    resign(folder, "golden.npz")
 
 
 def test_golden_float_outputs_are_read_where_they_are(copy):
@@ -237,7 +247,7 @@ def test_a_model_that_is_none_is_refused_even_with_the_right_hash(copy, content)
     """A file that hashes right but is no model gives one error, not a crash."""
     (copy / "model.tflite").write_bytes(content)
     resign(copy, "model.tflite")
-    with pytest.raises(BundleError, match="does not load in litert"):
+    with pytest.raises(BundleError, match=r"model\.tflite of .* does not load in litert"):
         TfliteClassifier(bundle.read(copy))
 
 

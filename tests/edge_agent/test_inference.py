@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge_agent import bundle, inference
+from edge_agent import bundle, engines
 from edge_agent.demo.store import BUNDLE
 from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import BundleError
@@ -36,6 +36,6 @@ def test_scores_are_probabilities(classifier):
 
 def test_a_missing_runtime_is_an_error_with_the_remedy(monkeypatch):
     """Where no TFLite runtime is installed, the message says how to get one."""
-    monkeypatch.setattr(inference, "_MODULES", {"litert": "no_such_module", "tflite-runtime": "nor_this"})
+    monkeypatch.setattr(engines, "_MODULES", {"litert": "no_such_module", "tflite-runtime": "nor_this"})
     with pytest.raises(BundleError, match=r"no TFLite runtime is installed.*pip install shelfwatch"):
         TfliteClassifier(bundle.read(BUNDLE))
