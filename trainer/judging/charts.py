@@ -70,8 +70,8 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
-    """How values become places."""
+class Axes:
+    """How values become places: the first and the last value along each side."""
 
     x: Span
     y: Span
@@ -102,7 +102,7 @@ class _Frame:
 
 def accuracy_curve(history: Sequence[Epoch], *, best_epoch: int) -> Chart:
     """Accuracy over the epochs of a training, two at least."""
-    frame = _Frame(_epochs(history), (0.0, 1.0))
+    frame = Axes(_epochs(history), (0.0, 1.0))
     best = next((epoch for epoch in history if epoch.epoch == best_epoch), history[-1])
     return _curve(history, frame, "accuracy", best=best, y_texts=PERCENT)
 
@@ -110,7 +110,7 @@ def accuracy_curve(history: Sequence[Epoch], *, best_epoch: int) -> Chart:
 def loss_curve(history: Sequence[Epoch], *, best_epoch: int) -> Chart:
     """Cross entropy over the epochs of a training, two at least."""
     most = max(max(epoch.loss, epoch.validation_loss) for epoch in history)
-    frame = _Frame(_epochs(history), (0.0, most * 1.05 or 1.0))
+    frame = Axes(_epochs(history), (0.0, most * 1.05 or 1.0))
     best = next((epoch for epoch in history if epoch.epoch == best_epoch), history[-1])
     step = next(step for step in STEPS if step * MOST_TICKS >= most)
     texts = [(value, f"{value:g}") for value in (round(step * at, 3) for at in range(MOST_TICKS + 1)) if value <= most]
@@ -118,7 +118,7 @@ def loss_curve(history: Sequence[Epoch], *, best_epoch: int) -> Chart:
 
 
 def _curve(
-    history: Sequence[Epoch], frame: _Frame, name: str, *, best: Epoch, y_texts: Sequence[tuple[float, str]]
+    history: Sequence[Epoch], frame: Axes, name: str, *, best: Epoch, y_texts: Sequence[tuple[float, str]]
 ) -> Chart:
     training = [(epoch.epoch, getattr(epoch, name)) for epoch in history]
     validation = [(epoch.epoch, getattr(epoch, f"validation_{name}")) for epoch in history]
@@ -147,7 +147,7 @@ def _epochs(history: Sequence[Epoch]) -> Span:
 
 def reliability_chart(bins: Sequence[Bin], *, calibration_error: float) -> Chart:
     """Accuracy by confidence; the area of a dot is the number of answers."""
-    frame = _Frame((0.0, 1.0), (0.0, 1.0))
+    frame = Axes((0.0, 1.0), (0.0, 1.0))
     most = max(found.count for found in bins)
     dots = tuple(
         Dot(
@@ -174,7 +174,7 @@ def reliability_chart(bins: Sequence[Bin], *, calibration_error: float) -> Chart
 def coverage_chart(curve: Coverage, *, rejection: Rejection | None) -> Chart:
     """Accuracy of the surest answers by their share of all."""
     least = min(0.8, float(np.floor(curve.accuracy.min() * 10) / 10))
-    frame = _Frame((0.0, 1.0), (least, 1.0))
+    frame = Axes((0.0, 1.0), (least, 1.0))
     points = list(zip(curve.coverage.tolist(), curve.accuracy.tolist(), strict=True))
     dots: tuple[Dot, ...] = ()
     text = f"{points[-1][1]:.1%} of all answers are right."

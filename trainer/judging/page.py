@@ -1,21 +1,18 @@
 """An exam of a network → one HTML page that needs nothing else: for those who run the shop, and for engineers.
 
-Photographs are inside as small JPEGs, charts as SVG; the page asks no server for anything. Text goes through jinja2,
-which escapes it, so that a product may be called `<b>`.
+Photographs are inside as small JPEGs, charts as SVG; the page asks no server for anything.
 """
 
-import base64
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.judging import charts, words
+from trainer.judging import charts, parts, words
 from trainer.judging.evaluate import ClassFigures, Evaluation, reliability, summary
 from trainer.judging.gallery import Shown
 from trainer.judging.mistakes import Pair, confused_pairs, examples, worst
@@ -25,13 +22,9 @@ from trainer.report import Epoch
 Pixels = NDArray[np.uint8]
 
 TEMPLATE = "page.html.jinja"
-PHOTO_PX = 128
-JPEG_QUALITY = 78
 PAIRS_SHOWN = 8
 SHOWN_OF_PAIR = 3
 ERRORS_SHOWN = 24
-LABEL_CHARACTERS = 24
-"""Of a label beside the confusion matrix."""
 SECTIONS = {"recipe": "Recipe", "data": "Photographs", "training": "Training", "versions": "Made with"}
 """What of a card is shown as a table, and under which title."""
 
@@ -62,16 +55,7 @@ class Contents:
 
 def render(contents: Contents) -> str:
     """Write the page."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - only when a page is written
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE).render(_fields(contents))
+    return parts.write(Path(__file__).with_name(TEMPLATE), _fields(contents))
 
 
 def worth_a_look(shown: Shown, *, most: int) -> list[int]:
@@ -98,7 +82,7 @@ def _fields(contents: Contents) -> dict[str, Any]:
         "words": _words(contents),
         "pairs": [_pair(shown, pair) for pair in pairs],
         "errors": [_photo(shown, index) for index in worst(shown.scores, shown.truth, most=ERRORS_SHOWN)],
-        "looks": [{**_photo(shown, look.index), "overlay": _image(look.overlay)} for look in contents.looks],
+        "looks": [{**_photo(shown, look.index), "overlay": parts.image(look.overlay)} for look in contents.looks],
         "sureness": [
             charts.reliability_chart(
                 reliability(shown.scores, shown.truth), calibration_error=evaluation.calibration_error
@@ -107,10 +91,10 @@ def _fields(contents: Contents) -> dict[str, Any]:
         ],
         "classes": _weakest_first(evaluation.classes),
         "groups": _weakest_first(evaluation.coarse.classes) if evaluation.coarse else [],
-        "matrix": _matrix(evaluation.confusion, shown.labels),
+        "matrix": parts.matrix(evaluation.confusion, shown.labels),
         "figures": list(_figures(contents)),
         "curves": _curves(contents),
-        "sheets": [(title, _rows(contents.card[key])) for key, title in SECTIONS.items() if key in contents.card],
+        "sheets": [(title, parts.rows(contents.card[key])) for key, title in SECTIONS.items() if key in contents.card],
         "card_json": json.dumps(contents.card, indent=2, ensure_ascii=False),
     }
     return {**fields, "contents": _places(fields)}
@@ -151,8 +135,8 @@ def _pair(shown: Shown, pair: Pair) -> dict[str, Any]:
         "answer": shown.labels[pair.answer],
         "count": pair.count,
         "support": pair.support,
-        "wrong": [_image(shown.pixels[index]) for index in wrong],
-        "others": [_image(shown.pixels[index]) for index in others],
+        "wrong": [parts.image(shown.pixels[index]) for index in wrong],
+        "others": [parts.image(shown.pixels[index]) for index in others],
     }
 
 
@@ -160,7 +144,7 @@ def _photo(shown: Shown, index: int) -> dict[str, Any]:
     """A photograph with what it is and what was said."""
     truth, answer = int(shown.truth[index]), int(shown.answers[index])
     return {
-        "image": _image(shown.pixels[index]),
+        "image": parts.image(shown.pixels[index]),
         "truth": shown.labels[truth],
         "answer": shown.labels[answer],
         "sure": f"{shown.scores[index, answer]:.0%}",
@@ -168,51 +152,21 @@ def _photo(shown: Shown, index: int) -> dict[str, Any]:
     }
 
 
-def _image(pixels: Pixels) -> str:
-    """A photograph, (height, width, 3) uint8 RGB, as a data URI of a small JPEG."""
-    side = min(PHOTO_PX, pixels.shape[0])
-    small = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
-
-
 def _weakest_first(classes: Sequence[ClassFigures]) -> list[ClassFigures]:
     """Those that occur, and then those that were only named."""
     return sorted((c for c in classes if c.support or c.predicted), key=lambda c: (not c.support, c.f1, c.label))
 
 
-def _matrix(confusion: NDArray[np.int64], labels: Sequence[str]) -> dict[str, Any]:
-    """Where the cells of the matrix lie, one unit each, and the names beside them."""
-    used = np.flatnonzero(confusion.sum(axis=0) + confusion.sum(axis=1)).tolist()
-    part = confusion[np.ix_(used, used)]
-    share = part / np.maximum(1, part.sum(axis=1, keepdims=True))
-    names = [labels[index] for index in used]
-    cut = [name if len(name) <= LABEL_CHARACTERS else name[: LABEL_CHARACTERS - 1] + "…" for name in names]
-    font = 0.75 if len(used) > 12 else 0.35
-    margin = round(0.62 * font * max(len(name) for name in cut) + 1, 1)
-    cells = [
-        {
-            "x": margin + column,
-            "y": margin + row,
-            "style": "right" if row == column else "wrong",
-            "share": round(0.15 + 0.85 * float(share[row, column]), 2),
-            "title": f"{names[row]} → {names[column]}: {part[row, column]} of {part[row].sum()}",
-        }
-        for row, column in np.argwhere(part).tolist()
-    ]
-    left_out = len(labels) - len(used)
-    side = margin + len(used) + 0.5
-    return {"labels": cut, "cells": cells, "font": font, "margin": margin, "side": side, "left_out": left_out}
-
-
 def _figures(contents: Contents) -> Sequence[tuple[str, str]]:
     """Every figure of the whole by its name."""
-    rows = {name.replace("_", " "): _short(value) for name, value in summary(contents.evaluation).items()}
+    rows = {name.replace("_", " "): parts.short(value) for name, value in summary(contents.evaluation).items()}
     if contents.rejection:
-        rows |= {f"rejection: {name.replace('_', ' ')}": _short(v) for name, v in contents.rejection.as_json().items()}
+        rows |= {
+            f"rejection: {name.replace('_', ' ')}": parts.short(v) for name, v in contents.rejection.as_json().items()
+        }
     for title, part in (("answered", contents.kept), ("unknown products", contents.unknown)):
         if part:
-            rows |= {f"{title}: {name.replace('_', ' ')}": _short(value) for name, value in asdict(part).items()}
+            rows |= {f"{title}: {name.replace('_', ' ')}": parts.short(value) for name, value in asdict(part).items()}
     return list(rows.items())
 
 
@@ -223,23 +177,3 @@ def _curves(contents: Contents) -> list[charts.Chart]:
         return []
     best = int(contents.card.get("training", {}).get("best_epoch", history[-1].epoch))
     return [charts.accuracy_curve(history, best_epoch=best), charts.loss_curve(history, best_epoch=best)]
-
-
-def _rows(section: Any) -> list[tuple[str, str]]:
-    """A section of a card as names and values."""
-    entries = section.items() if isinstance(section, dict) else [("", section)]
-    return [(str(name).replace("_", " "), _short(value)) for name, value in entries]
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return (
-        "–"
-        if value is None
-        else json.dumps(value, ensure_ascii=False)
-        if isinstance(value, dict | list)
-        else str(value)
-    )
