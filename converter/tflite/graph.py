@@ -4,7 +4,7 @@ Pure Python reads it and nothing runs it; still, read a file of unknown origin i
 (`converter.tflite.describe`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,20 @@ def constant(model: Any, tensor: Any) -> bytes | None:
 def name(tensor: Any) -> str:
     """The last part of a tensor's name, which names its layer."""
     return bytes(tensor.name or b"").decode(errors="replace").rsplit(";", 1)[-1]
+
+
+def full_name(tensor: Any) -> str:
+    """The whole name of a tensor: the layers that became one operator, with a semicolon between."""
+    return bytes(tensor.name or b"").decode(errors="replace")
+
+
+def known(name: str, names: Collection[str]) -> str | None:
+    """Which of `names` a name is, but for the digits that TensorFlow adds to one that is taken; None if none."""
+    while name not in names:
+        if not name[-1:].isdigit():
+            return None
+        name = name[:-1]
+    return name
 
 
 def ends(content: bytes) -> Ends:
