@@ -16,7 +16,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers.table import Table
 
-from converter.tflite import graph, tables
+from converter.tflite import fields, graph
 from edge_agent.shelf import DataError
 
 ENTRY = b"TFLITE_METADATA"
@@ -81,7 +81,7 @@ def with_metadata(content: bytes, facts: Facts) -> bytes:
     model = graph.parse(content)
     given, answer = _ends(model, facts.labels)
     buffer = schema.BufferT()
-    buffer.data = np.frombuffer(tables.write(_model(facts, given, answer), IDENTIFIER), dtype=np.uint8)
+    buffer.data = np.frombuffer(fields.write(_model(facts, given, answer), IDENTIFIER), dtype=np.uint8)
     index = _entry(model)
     if index is None:
         entry = schema.MetadataT()
@@ -105,24 +105,24 @@ def read_metadata(content: bytes) -> Metadata | None:
         return None
     if index >= len(model.buffers) or model.buffers[index].data is None:
         raise DataError(f"the metadata is damaged: it should be in buffer {index}, which is not there.")
-    root = tables.read(bytes(model.buffers[index].data), IDENTIFIER)
-    subgraphs = tables.children(root, 3)
-    inputs = tables.children(subgraphs[0], 2) if subgraphs else []
-    outputs = tables.children(subgraphs[0], 3) if subgraphs else []
+    root = fields.read(bytes(model.buffers[index].data), IDENTIFIER)
+    subgraphs = fields.children(root, 3)
+    inputs = fields.children(subgraphs[0], 2) if subgraphs else []
+    outputs = fields.children(subgraphs[0], 3) if subgraphs else []
     mean, std = _normalization(inputs[0]) if inputs else ((), ())
     files = _files(content)
     label_file = _label_file(outputs[0]) if outputs else None
     return Metadata(
-        name=tables.text(root, 0),
-        description=tables.text(root, 1),
-        version=tables.text(root, 2),
-        author=tables.text(root, 4),
-        licence=tables.text(root, 5),
+        name=fields.text(root, 0),
+        description=fields.text(root, 1),
+        version=fields.text(root, 2),
+        author=fields.text(root, 4),
+        licence=fields.text(root, 5),
         mean=mean,
         std=std,
         labels=_lines(content, label_file) if label_file in files else None,
         files=files,
-        parser_version=tables.text(root, 7),
+        parser_version=fields.text(root, 7),
     )
 
 
@@ -220,17 +220,17 @@ def _entry(model: Any) -> int | None:
 
 def _normalization(tensor: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of an input, empty where it says nothing of them."""
-    for unit in tables.children(tensor, 4):
-        options = tables.child(unit, 1)
-        if tables.number(unit, 0) == _NORMALIZATION and options is not None:
-            return tables.floats(options, 0), tables.floats(options, 1)
+    for unit in fields.children(tensor, 4):
+        options = fields.child(unit, 1)
+        if fields.number(unit, 0) == _NORMALIZATION and options is not None:
+            return fields.floats(options, 0), fields.floats(options, 1)
     return (), ()
 
 
 def _label_file(tensor: Table) -> str | None:
     """The name of the file that labels an output."""
-    files = tables.children(tensor, 6)
-    return next((tables.text(file, 0) for file in files if tables.number(file, 2) == _AXIS_LABELS), None)
+    files = fields.children(tensor, 6)
+    return next((fields.text(file, 0) for file in files if fields.number(file, 2) == _AXIS_LABELS), None)
 
 
 def _files(content: bytes) -> tuple[str, ...]:
