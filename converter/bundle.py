@@ -7,13 +7,14 @@ and loaded, and is then moved there in one step; an older bundle stays as it was
 import importlib
 import io
 import json
+import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,44 +23,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.calibrate import Calibration
-from converter.judging.verify import Verification
 from converter.load import Trained
 from converter.quantizing.quantize import Quantized
-from edge_agent.bundle import GOLDEN_FILE, MANIFEST_FILE, MODEL_FILE, Bundle, Manifest, Metrics, read, sha256
+from converter.targets.choice import Builds
+from edge_agent.bundle import (
+    FLOAT_FILE,
+    GOLDEN_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    SIGNATURE_FILE,
+    Bundle,
+    Manifest,
+    Metrics,
+    read,
+    sha256,
+)
 from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import InputError
 from trainer.place import check_file
 
+Sign = Callable[[bytes], bytes]
+"""The exact bytes of a manifest → those of its signature file."""
 GOLDEN_COUNT = 15
 """8 + 4 + 2 + 1: the agent runs them in one chunk of each size, and all must answer as one by one."""
 UNVERIFIED = Metrics(count=1, float_top1=0, int8_top1=0, agreement=0, float_recall={}, int8_recall={})
 """Stands in a draft until the network has been verified; never written."""
 
 
-def draft(
-    trained: Trained,
-    quantized: Quantized,
-    calibration: Calibration,
-    *,
-    bundle_id: str | None,
-    recipe: dict[str, Any],
-    golden_inputs: NDArray[np.uint8],
-) -> Bundle:
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """What a bundle is made of, before it is verified.
+
+    `recipe` is how it was converted, and goes into the manifest beside the model's card; `bundle_id` None takes the
+    file's name and the model's hash.
+    """
+
+    trained: Trained
+    quantized: Quantized
+    calibration: Calibration
+    recipe: dict[str, Any]
+    bundle_id: str | None
+
+
+def draft(parts: Parts, golden_inputs: NDArray[np.uint8]) -> Bundle:
     """What the agent's classifier needs to run the network, before it is verified.
 
     Args:
-        trained: The float network.
-        quantized: The int8 network.
-        calibration: What set its ranges.
-        bundle_id: Letters, digits, dot, dash and underscore; by default from the file's name and the model's hash.
-        recipe: How it was converted; goes into the manifest beside the model's card.
+        parts: The network in all its builds.
         golden_inputs: (n, size, size, 3) uint8 RGB, one or more.
     """
-    ends = quantized.ends
+    trained, quantized, ends = parts.trained, parts.quantized, parts.quantized.ends
     manifest = Manifest.model_validate(
         {
             "schema": "shelfwatch.bundle/1",
-            "id": bundle_id or default_id(trained.path, quantized.sha256),
+            "id": parts.bundle_id or default_id(trained.path, quantized.sha256),
             "labels": trained.labels,
             "input": {
                 "size_px": trained.size_px,
@@ -69,8 +86,12 @@ def draft(
             },
             "output": {"scale": ends.output_scale, "zero_point": ends.output_zero_point},
             "quantization": "int8",
-            "recipe": {"training": trained.recipe, "card": trained.card, "conversion": recipe},
-            "calibration": {"count": len(calibration.crops), "sha256": calibration.sha256},
+            "recipe": {"training": trained.recipe, "card": trained.card, "conversion": parts.recipe},
+            "calibration": {
+                "count": len(parts.calibration.crops),
+                "sha256": parts.calibration.sha256,
+                "list_sha256": parts.calibration.list_sha256,
+            },
             "metrics": UNVERIFIED,
             "delegates": ("cpu",),
             "versions": _versions(),
@@ -79,6 +100,27 @@ def draft(
     )
     outputs = answers(quantized.content, golden_inputs)
     return Bundle(manifest, quantized.content, quantized.sha256, golden_inputs, outputs)
+
+
+def verified(unverified: Bundle, builds: Builds, metrics: Metrics, golden_inputs: NDArray[np.uint8]) -> Bundle:
+    """The bundle of a draft that was verified, with its other builds, and what all of them must answer.
+
+    Args:
+        unverified: From `draft`.
+        builds: The same network for other processors.
+        metrics: What the verification found.
+        golden_inputs: (n, size, size, 3) uint8 RGB, one or more.
+    """
+    manifest = unverified.manifest.model_copy(update={"metrics": metrics, "delegates": builds.delegates})
+    by_float = answers(builds.variants[FLOAT_FILE], golden_inputs) if FLOAT_FILE in builds.variants else None
+    return replace(
+        unverified,
+        manifest=manifest,
+        golden_inputs=golden_inputs,
+        golden_outputs=answers(unverified.model, golden_inputs),
+        variants=builds.variants,
+        golden_float=by_float,
+    )
 
 
 def default_id(model: Path, model_sha256: str) -> str:
@@ -101,27 +143,27 @@ def check_id(bundle_id: str) -> None:
         raise InputError(f'"{bundle_id}" cannot name a bundle. Give --id letters, digits, dots, dashes, underscores.')
 
 
-def answers(model: bytes, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What LiteRT answers to each crop (n, size, size, 3) by itself: (n, classes) uint8, n being 1 or more."""
+def answers(model: bytes, crops: NDArray[np.uint8]) -> NDArray[Any]:
+    """What LiteRT answers to each crop (n, size, size, 3) by itself: (n, classes), uint8 or float32."""
     interpreter = importlib.import_module("ai_edge_litert.interpreter").Interpreter(model_content=model, num_threads=1)
     interpreter.allocate_tensors()
-    given, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    given, answer = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     rows = []
     for crop in crops:
-        interpreter.set_tensor(given, crop[np.newaxis])
+        interpreter.set_tensor(given["index"], crop[np.newaxis].astype(given["dtype"]))
         interpreter.invoke()
-        rows.append(interpreter.get_tensor(answer)[0])
+        rows.append(interpreter.get_tensor(answer["index"])[0])
     return np.stack(rows)
 
 
-def choose_golden(winners: NDArray[np.int64], margins: NDArray[np.float32]) -> tuple[int, ...]:
+def choose_golden(scores: NDArray[np.float32]) -> tuple[int, ...]:
     """Rows to keep as golden: the surest of each answer first, in turn, at most `GOLDEN_COUNT`.
 
     Args:
-        winners: (n,) int8's answers.
-        margins: (n,) by how much each leads.
+        scores: (n, classes) int8's probabilities; an answer is as sure as it leads.
     """
-    surest_first = np.argsort(-margins, kind="stable")
+    winners, ordered = scores.argmax(axis=1), np.sort(scores, axis=1)
+    surest_first = np.argsort(ordered[:, -2] - ordered[:, -1], kind="stable")
     turn: dict[int, int] = {}
     ranked = []
     for row in surest_first:
@@ -144,33 +186,66 @@ def check_target(out: Path) -> None:
         found = {entry.name for entry in out.iterdir()} if out.is_dir() else None
     except OSError as error:
         raise InputError(f"{out}: cannot be looked into ({error.strerror}). Give --out a new folder.") from error
-    if found == set():
-        return
-    ours = {MODEL_FILE, MANIFEST_FILE, GOLDEN_FILE}
-    if found is None or MANIFEST_FILE not in found or found - ours:
+    if found is None or found - _belonging(out):
         raise InputError(
             f"{out}: there is something else than a bundle, which stays as it is. Give --out a new folder."
         )
 
 
-def write(out: Path, unverified: Bundle, verification: Verification, golden_inputs: NDArray[np.uint8]) -> Bundle:
+def _belonging(out: Path) -> set[str]:
+    """The names of the files of the bundle in a folder, by its manifest; none where there is no manifest of ours."""
+    try:
+        listed = Manifest.model_validate_json((out / MANIFEST_FILE).read_bytes()).files
+    except (OSError, ValueError):
+        return set()
+    return {MANIFEST_FILE, SIGNATURE_FILE, *listed}
+
+
+def write(out: Path, bundle: Bundle, others: dict[str, bytes], *, sign: Sign | None = None) -> Bundle:
     """Write a verified bundle, read it back, load it as the agent does, and only then put it at `out`.
+
+    Args:
+        out: Where it goes; an older bundle is replaced.
+        bundle: With its metrics and golden answers.
+        others: What else goes into the folder, by file name: labels, reports, licence.
+        sign: Makes the signature file's content of the manifest's.
 
     Raises:
         InputError: `out` cannot be written, or something stands there that is no bundle.
         BundleError: The agent does not accept what was written.
     """
-    outputs = answers(unverified.model, golden_inputs)
-    golden = _golden_file(golden_inputs, outputs)
-    files = {MODEL_FILE: unverified.model_sha256, GOLDEN_FILE: sha256(golden)}
-    manifest = unverified.manifest.model_copy(update={"metrics": verification.metrics, "files": files})
-    text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False)
+    files = {MODEL_FILE: bundle.model, **bundle.variants, GOLDEN_FILE: _golden_file(bundle), **others}
+    hashes = {name: sha256(content) for name, content in sorted(files.items())}
+    manifest = bundle.manifest.model_copy(update={"files": hashes})
+    text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False) + "\n"
+    files[MANIFEST_FILE] = text.encode()
+    if sign is not None:
+        files[SIGNATURE_FILE] = sign(files[MANIFEST_FILE])
     with _beside(out) as folder:
-        (folder / MODEL_FILE).write_bytes(unverified.model)
-        (folder / GOLDEN_FILE).write_bytes(golden)
-        (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
-        TfliteClassifier(read(folder), runtime="litert")
-    return replace(unverified, manifest=manifest, golden_inputs=golden_inputs, golden_outputs=outputs)
+        for name, content in files.items():
+            _store(folder / name, content)
+        _sync(folder)
+        found = read(folder)
+        for variant in (MODEL_FILE, *(name for name in found.variants if name == FLOAT_FILE)):
+            TfliteClassifier(found, runtime="litert", variant=variant)
+    return replace(bundle, manifest=manifest)
+
+
+def _store(path: Path, content: bytes) -> None:
+    """Write a file to the disk itself: a plug that is pulled afterwards leaves all of it."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Write the names in a folder to the disk itself."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -197,15 +272,19 @@ def _beside(out: Path) -> Iterator[Path]:
             if (folder / "old").exists():
                 (folder / "old").rename(target)
             raise
+        _sync(target.parent)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror}). Make room or give --out another.") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _golden_file(inputs: NDArray[np.uint8], outputs: NDArray[np.uint8]) -> bytes:
+def _golden_file(bundle: Bundle) -> bytes:
+    arrays: dict[str, NDArray[Any]] = {"inputs": bundle.golden_inputs, "outputs": bundle.golden_outputs}
+    if bundle.golden_float is not None:
+        arrays["float_outputs"] = bundle.golden_float
     file = io.BytesIO()
-    np.savez_compressed(file, inputs=inputs, outputs=outputs)
+    np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()
 
 

@@ -13,13 +13,22 @@ from trainer.photos.data import Photo, read
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """`crops` is (n, size, size, 3) uint8 RGB; `sha256` (hex) is that of their bytes, in order."""
+    """`crops` is (n, size, size, 3) uint8 RGB; `sha256` (hex) is that of their bytes, in order.
+
+    `names` says `label/file` of each photograph; the hash of this list tells whether another machine took the same.
+    """
 
     crops: NDArray[np.uint8]
     sha256: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def list_sha256(self) -> str:
+        """Hash (hex) of the list of names, one in a line."""
+        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()
 
 
-def calibrate(photos: Sequence[Photo], *, size_px: int, track: Track = untracked) -> Calibration:
+def calibrate(photos: Sequence[Photo], *, labels: Sequence[str], size_px: int, track: Track = untracked) -> Calibration:
     """Read the photographs that a network is calibrated with.
 
     Raises:
@@ -29,4 +38,14 @@ def calibrate(photos: Sequence[Photo], *, size_px: int, track: Track = untracked
     crops = np.empty((len(photos), size_px, size_px, 3), dtype=np.uint8)
     for row, photo in enumerate(track(photos, "Reading calibration photographs")):
         crops[row] = read(photo, size_px)
-    return Calibration(crops, hashlib.sha256(crops.tobytes()).hexdigest())
+    names = names_of(photos, labels)
+    return Calibration(crops, hashlib.sha256(crops.tobytes()).hexdigest(), names)
+
+
+def names_of(photos: Sequence[Photo], labels: Sequence[str]) -> tuple[str, ...]:
+    """`label/file` of each photograph, and the box where it is a part: the same on every machine."""
+    return tuple(f"{labels[photo.label_index]}/{photo.path.name}{_box(photo)}" for photo in photos)
+
+
+def _box(photo: Photo) -> str:
+    return "" if photo.box_xywh is None else f" box {','.join(map(str, photo.box_xywh))}"

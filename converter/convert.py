@@ -1,85 +1,186 @@
 """One conversion from a trained network to a bundle, read top to bottom. Start here."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from converter import bundle
+from converter import bundle, packing
 from converter.calibrate import calibrate
-from converter.judging.verify import Verification, doubt, gate, verify
+from converter.judging.evaluate import Crops, gathered
+from converter.judging.evidence import Answers, Evidence
+from converter.judging.exam import Exam, conclude, float_answers, unproven, until_one_passes
+from converter.judging.gate import Bounds, doubt
+from converter.judging.latency import measure
+from converter.likeness import looks, unlike
 from converter.load import Trained, load
-from converter.photographs import CALIBRATION_ENOUGH, Photographs, Track, find, untracked
-from converter.quantizing.quantize import quantize
-from edge_agent.bundle import Bundle
-from edge_agent.inference import TfliteClassifier
-from trainer.photos.data import Photo, read
+from converter.photographs import Photographs, Track, during, find, untracked
+from converter.quantizing.ladder import Candidate, Climb, candidates
+from converter.quantizing.layers import layer_errors
+from converter.quantizing.quantize import converted, of_file
+from converter.targets import choice
+from converter.tflite import lint
+from converter.tflite.metadata import Facts, with_metadata
+from edge_agent.bundle import MODEL_FILE, Bundle
 from trainer.photos.doubts import of_labels
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to convert, with what, and where to. `seed` None is that of the training, by the card."""
+    """What to convert, with what, and where to.
+
+    Attributes:
+        model: The `.keras` file; its card lies beside it.
+        data: Photographs; their training part calibrates.
+        out: Where the bundle goes.
+        evaluate: Held-out photographs; by default those of `data`.
+        bounds: What int8 may lose.
+        allow_unproven: Write a bundle though too few photographs judge to prove the bound.
+        climb: Go up the ladder where int8 loses more; without, be refused at once.
+        target: What it shall run on.
+        slim: Write only what the agent needs: no float build, no report.
+        calibration_count: Photographs to calibrate with, at most.
+        bundle_id: Name of the bundle; None for that of the model and its hash.
+        seed: Shares photographs out; None for that of the training, by the card.
+        licence: A text file; None where none is stated.
+        key: Signs the bundle; None for no signature.
+    """
 
     model: Path
     data: Path
     out: Path
     evaluate: Path | None = None
-    max_drop_points: float = 1.0
+    bounds: Bounds = field(default_factory=Bounds)
+    allow_unproven: bool = False
+    climb: bool = True
+    target: choice.Target = "cpu"
+    slim: bool = False
     calibration_count: int = 300
     bundle_id: str | None = None
     seed: int | None = None
+    licence: Path | None = None
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """How a conversion tells what it does: `track` shows how far a step is, `warn` takes what is worth knowing."""
+
+    track: Track = untracked
+    warn: Callable[[str], None] = print
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """A bundle that was written, how it was found to do, and what the float network weighs."""
+    """A bundle that was written, and everything that was found out about it."""
 
     bundle: Bundle
-    verification: Verification
-    float_bytes: int
+    evidence: Evidence
 
 
-def convert(job: Job, *, track: Track = untracked, warn: Callable[[str], None] = print) -> Outcome:
+def convert(job: Job, show: Show) -> Outcome:
     """Convert a network to int8, verify it against float, and write it as a bundle.
 
     Raises:
         InputError: A file is not there, or `out` cannot take a bundle.
         DataError: The model, its card or the photographs cannot be used.
-        Refused: int8 loses more than `job.max_drop_points`; whatever stood at `job.out` is untouched.
+        Refused: int8 loses more than `job.bounds` allow, or too few photographs judge to prove that it doesn't;
+            whatever stood at `job.out` is untouched.
     """
     bundle.check_target(job.out)
     if job.bundle_id is not None:
         bundle.check_id(job.bundle_id)
+    wrapping = packing.wrapping(licence=job.licence, key=job.key, warn=show.warn)
     trained = load(job.model)
     seed = _seed(job, trained)
     photos = find(job.data, evaluate=job.evaluate, labels=trained.labels, count=job.calibration_count, seed=seed)
-    for doubtful in _doubts(job, trained, photos):
-        warn(doubtful)
+    said = _Said(show.warn)
+    said.all(_doubts(job, trained, photos))
 
-    calibration = calibrate(photos.calibration, size_px=trained.size_px, track=track)
-    quantized = quantize(trained, calibration)
+    facts = packing.facts(trained, name=job.bundle_id, licence=wrapping.licence)
 
-    unverified = bundle.draft(
-        trained,
-        quantized,
-        calibration,
-        bundle_id=job.bundle_id,
-        recipe=_recipe(job, trained, seed),
-        golden_inputs=_crops(photos.held_out[:1], trained.size_px),
+    calibration = calibrate(photos.calibration, labels=trained.labels, size_px=trained.size_px, track=show.track)
+    to = choice.precisions(job.target)
+    files = during(show.track, "Converting", lambda: converted(trained.path, calibration.crops, to))
+    lint.check(files["int8"])
+    layers = during(show.track, "Measuring each layer", lambda: layer_errors(trained.path, calibration.crops))
+    first = Candidate(f"{len(calibration.crops)} photographs to calibrate with", files["int8"], calibration)
+    climb = Climb(trained, photos, first, layers, choice.may_float(job.target), seed, show.track, said.one)
+
+    with gathered(photos.held_out, size_px=trained.size_px, track=show.track) as crops:
+        said.all(unlike(looks(calibration.crops), looks(crops)))
+        truth = np.asarray([photo.label_index for photo in photos.held_out])
+        keras, float32 = float_answers(trained, files["float32"], crops, show.track)
+        draft = partial(_draft, job, trained, seed, facts, crops)
+        exam = Exam(crops, truth, keras, float32, trained.labels, job.bounds, draft)
+        tried = until_one_passes(candidates(climb) if job.climb else (first,), exam, said.one)
+        passed = conclude(tried, job.bounds, allow_unproven=job.allow_unproven)
+        golden = crops[list(bundle.choose_golden(passed.int8))]
+
+    if not passed.verdict.metrics.proven:
+        said.one(f"unproven: {unproven(passed.verdict, job.bounds)}")
+    said.all(passed.verdict.warnings)
+    said.all(doubt(passed.verdict.metrics, truth))
+    named = {precision: with_metadata(content, facts) for precision, content in files.items()}
+    builds = during(show.track, "Building", lambda: choice.build(job.target, passed.draft.model, named))
+    said.all(builds.warnings)
+    verified = bundle.verified(passed.draft, builds, passed.verdict.metrics, golden)
+    evidence = Evidence(
+        manifest=verified.manifest,
+        bounds=job.bounds,
+        answers=Answers(photos.held_out, truth, keras, float32, passed.int8),
+        attempts=tuple(one.attempt for one in tried),
+        layers=layers,
+        latency=measure(verified, track=show.track),
+        targets=builds.reports,
+        sizes_bytes={name: len(content) for name, content in {MODEL_FILE: verified.model, **verified.variants}.items()},
+        calibrated_with=passed.candidate.calibration.names,
+        warnings=tuple(said.words),
     )
-    classifier = TfliteClassifier(unverified, runtime="litert")
-    verification = verify(trained.network, classifier, photos.held_out, track=track)
-    if vacuous := doubt(verification.metrics, photos.held_out):
-        warn(vacuous)
-    gate(verification, max_drop_points=job.max_drop_points)
+    kept, others = packing.packed(verified, evidence, wrapping, slim=job.slim)
+    return Outcome(bundle.write(job.out, kept, others, sign=wrapping.sign), evidence)
 
-    surest = [photos.held_out[row] for row in bundle.choose_golden(verification.winners, verification.margins)]
-    written = bundle.write(job.out, unverified, verification, _crops(surest, trained.size_px))
-    return Outcome(written, verification, trained.float_bytes)
+
+class _Said:
+    """Tells what is worth knowing at once, and keeps it for the report."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self.words: list[str] = []
+
+    def one(self, words: str) -> None:
+        """Tell it, and keep it."""
+        self._warn(words)
+        self.words.append(words)
+
+    def all(self, many: Iterable[str]) -> None:
+        """Tell each."""
+        for words in many:
+            self.one(words)
+
+
+def _draft(job: Job, trained: Trained, seed: int, facts: Facts, crops: Crops, candidate: Candidate) -> Bundle:
+    """The bundle that a candidate would be, with few golden answers for the time being."""
+    quantized = of_file(with_metadata(candidate.content, facts), in_float=candidate.in_float)
+    made = {"made": candidate.what, "in_float": list(candidate.in_float)}
+    recipe = _recipe(job, trained, seed) | made
+    return bundle.draft(bundle.Parts(trained, quantized, candidate.calibration, recipe, job.bundle_id), crops[:1])
+
+
+def _recipe(job: Job, trained: Trained, seed: int) -> dict[str, Any]:
+    """How the conversion is done, for the manifest."""
+    return {
+        "keras_sha256": trained.sha256,
+        "seed": seed,
+        "convolutions": "per-channel",
+        "dense": "per-tensor",
+        "float_bytes": trained.float_bytes,
+        "max_drop_points": job.bounds.drop_points,
+        "min_agreement": job.bounds.agreement,
+    }
 
 
 def _seed(job: Job, trained: Trained) -> int:
@@ -93,26 +194,9 @@ def _seed(job: Job, trained: Trained) -> int:
 def _doubts(job: Job, trained: Trained, photos: Photographs) -> Iterator[str]:
     """What makes the result worth less, as far as it shows before the slow work."""
     yield from of_labels(trained.labels, job.data)
-    if len(photos.calibration) < CALIBRATION_ENOUGH:
-        yield f"only {len(photos.calibration)} photographs to calibrate with; {CALIBRATION_ENOUGH} or more lose less."
-    if job.evaluate is None and (trained.trained_on or 0) > photos.train_count:
+    yield from trained.doubts
+    if job.evaluate is None and (trained.trained_on or 0) > len(photos.train):
         yield (
             f"the network was trained on {trained.trained_on} photographs, but the training part of {job.data} has"
-            f" {photos.train_count}: it may be judged on some that it was trained on. Name others with --evaluate."
+            f" {len(photos.train)}: it may be judged on some that it was trained on. Name others with --evaluate."
         )
-
-
-def _recipe(job: Job, trained: Trained, seed: int) -> dict[str, Any]:
-    """How the conversion was done, for the manifest."""
-    return {
-        "keras_sha256": trained.sha256,
-        "seed": seed,
-        "convolutions": "per-channel",
-        "dense": "per-tensor",
-        "float_bytes": trained.float_bytes,
-        "max_drop_points": job.max_drop_points,
-    }
-
-
-def _crops(photos: Sequence[Photo], size_px: int) -> NDArray[np.uint8]:
-    return np.stack([read(photo, size_px) for photo in photos])

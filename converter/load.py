@@ -3,11 +3,12 @@
 import hashlib
 import importlib
 import json
+import math
 import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_agent.shelf import DataError, InputError
+
+WIDE_INPUTS = 4000
+"""More inputs of one dense layer than this are warned of, as the Edge TPU's compiler lays them out wastefully."""
 
 
 class Card(BaseModel):
@@ -38,7 +42,7 @@ class Trained:
     `network` is a Keras model, (batch, size, size, 3) float32 RGB in 0..255 → (batch, classes) probabilities; `labels`
     are in the order of its outputs, and `sha256` (hex) is that of the `.keras` file. `card` is what else its card says:
     data, figures, rejection threshold, versions. `trained_on` is how many photographs it was trained on, where the card
-    says so.
+    says so. `doubts` are what is worth knowing about its layers.
     """
 
     path: Path
@@ -49,6 +53,7 @@ class Trained:
     card: dict[str, Any]
     trained_on: int | None
     network: Any
+    doubts: tuple[str, ...] = ()
 
     @property
     def float_bytes(self) -> int:
@@ -66,7 +71,7 @@ def load(path: Path) -> Trained:
     """
     content = _content(path)
     card = _card(path)
-    network = _network(path)
+    network = keras_network(path)
     _check_shape(path, network, card)
     count = card.data.get("train")
     return Trained(
@@ -78,6 +83,7 @@ def load(path: Path) -> Trained:
         card=card.model_dump(mode="json", exclude={"schema_", "labels", "size_px", "recipe"}),
         trained_on=count if isinstance(count, int) else None,
         network=network,
+        doubts=tuple(_doubts(network)),
     )
 
 
@@ -119,6 +125,11 @@ def _content(path: Path) -> bytes:
         raise InputError(
             f"{path}: cannot be opened ({error.strerror}). Give the .keras file of shelf-train."
         ) from error
+    if content[4:8] == b"TFL3":
+        raise DataError(
+            f"{path}: a TFLite file, so converted already. Give the .keras file that it was made from;"
+            " shelf-convert describe says what is in it."
+        )
     if not zipfile.is_zipfile(path):
         raise DataError(
             f"{path}: not a .keras file ({len(content)} bytes that begin with {content[:4]!r})."
@@ -148,35 +159,54 @@ def _card(path: Path) -> Card:
     return card
 
 
-def _network(path: Path) -> Any:
+def keras_network(path: Path) -> Any:
+    """The Keras model in a `.keras` file, with a softmax behind it where it ends in logits.
+
+    Raises:
+        DataError: Keras cannot load it.
+    """
     keras = import_quietly("keras")
     try:
-        return keras.saving.load_model(path, compile=False)
+        network = keras.saving.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError, ImportError, zipfile.BadZipFile) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise DataError(
             f"{path}: Keras {keras.__version__} cannot load it ({reason}). Save it again with this version of Keras,"
             " out of built-in layers only."
         ) from error
+    if not _has_head(network) or not _ends_in(network, "linear"):
+        return network
+    return keras.Model(network.inputs, keras.layers.Softmax(name="softmax")(network.outputs[0]))
+
+
+def _has_head(network: Any) -> bool:
+    """Whether it is known what a network gives, and that it is one row of numbers."""
+    outputs = getattr(network, "outputs", None) or ()
+    return len(outputs) == 1 and len(outputs[0].shape) == 2
 
 
 def _check_shape(path: Path, network: Any, card: Card) -> None:
     """One square RGB input, and a softmax over as many outputs as there are labels."""
-    inputs, outputs = getattr(network, "inputs", None) or (), getattr(network, "outputs", None) or ()
     size_px = card.size_px
-    shapes = [tuple(tensor.shape) for tensor in inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] != shapes[0][2] or shapes[0][3] != 3:
+    shapes: list[Sequence[int | None]] = [tuple(tensor.shape) for tensor in getattr(network, "inputs", None) or ()]
+    if len(shapes) != 1 or not _is_square_rgb(shapes[0]):
         raise DataError(
             f"{path}: takes {shapes or 'nothing that is declared'}; the agent gives one input (batch, size, size, 3)."
             " Build the network with keras.Input((size, size, 3))."
         )
+    if shapes[0][1] is None:
+        raise DataError(
+            f"{path}: takes pictures of any size, {shapes[0]}, and a device's program needs one."
+            f" Build the network with keras.Input(({size_px}, {size_px}, 3))."
+        )
     if shapes[0][1] != size_px:
         raise DataError(f"{path}: takes {shapes[0][1]} px, its card says {size_px} px. Bring the card of this model.")
-    answers = [tuple(tensor.shape) for tensor in outputs]
-    if len(answers) != 1 or len(answers[0]) != 2 or not _ends_in_softmax(network):
+    answers: list[tuple[int | None, ...]] = [tuple(tensor.shape) for tensor in getattr(network, "outputs", None) or ()]
+    if not _has_head(network) or not _ends_in(network, "softmax"):
         raise DataError(
-            f"{path}: ends in {answers or 'nothing that is declared'} without a softmax over (batch, classes); the"
-            " agent reads outputs as probabilities. End the network with Dense(classes, activation='softmax')."
+            f"{path}: ends in {answers or 'nothing that is declared'} without a softmax or logits over (batch,"
+            " classes), and the agent reads outputs as probabilities. End the network with"
+            " Dense(classes, activation='softmax')."
         )
     if answers[0][1] != len(card.labels):
         raise DataError(
@@ -185,9 +215,42 @@ def _check_shape(path: Path, network: Any, card: Card) -> None:
         )
 
 
-def _ends_in_softmax(network: Any) -> bool:
-    """Whether the layer that gives the output is a softmax, also where it lies in a network within the network."""
+def _is_square_rgb(shape: Sequence[int | None]) -> bool:
+    return len(shape) == 4 and shape[1] == shape[2] and shape[3] == 3
+
+
+def _ends_in(network: Any, activation: str) -> bool:
+    """Whether the layer that gives the output, also in a network within the network, is dense or an activation so."""
     last = network.layers[-1]
     if getattr(last, "layers", None):
-        return _ends_in_softmax(last)
-    return type(last).__name__ == "Softmax" or getattr(getattr(last, "activation", None), "__name__", "") == "softmax"
+        return _ends_in(last, activation)
+    if type(last).__name__ == "Softmax":
+        return activation == "softmax"
+    named = getattr(getattr(last, "activation", None), "__name__", "")
+    return type(last).__name__ in ("Dense", "Activation") and named == activation
+
+
+def _doubts(network: Any) -> Iterator[str]:
+    """What makes a network large or slow on a device for nothing."""
+    before = None
+    for layer in _all_layers(network):
+        if type(layer).__name__ == "Flatten":
+            before = layer
+        elif type(layer).__name__ == "Dense" and before is not None:
+            inputs, share = int(layer.kernel.shape[0]), math.prod(layer.kernel.shape) / network.count_params()
+            if inputs > WIDE_INPUTS:
+                yield (
+                    f'the layer "{layer.name}" behind Flatten has {inputs} inputs, and {share:.0%} of all weights:'
+                    " GlobalAveragePooling2D instead of Flatten makes the network smaller, and an Edge TPU would have"
+                    " to stream it."
+                )
+            before = None
+
+
+def _all_layers(network: Any) -> Iterator[Any]:
+    """The layers of a network, and of networks within it, in their order."""
+    for layer in network.layers:
+        if getattr(layer, "layers", None):
+            yield from _all_layers(layer)
+        else:
+            yield layer

@@ -1,6 +1,6 @@
 """Which photographs set the ranges of the int8 network, and which it is judged on: never the same ones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -11,12 +11,12 @@ from edge_agent.shelf import DataError, nearest
 from trainer.photos.data import Photo, gather
 from trainer.photos.data import load as load_splits
 
-CALIBRATION_LEAST = 20
-"""Fewer photographs than this don't show the ranges of a network: with 1 the loss was up to 19 points."""
-CALIBRATION_ENOUGH = 100
-"""From here on the loss stayed below a point, for the networks and photographs that were tried."""
+CALIBRATION_LEAST = 100
+"""Fewer photographs than this don't show the ranges of a network: with 1 the loss was up to 19 points, from 100 on it
+stayed below a point, for the networks and photographs that were tried."""
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Track(Protocol):
@@ -31,13 +31,19 @@ def untracked(items: Sequence[Item], what: str) -> Iterable[Item]:  # noqa: ARG0
     return items
 
 
+def during(track: Track, what: str, work: Callable[[], Result]) -> Result:
+    """Do one piece of work that cannot say how far it is, while `track` says that it goes on."""
+    (result,) = [work() for _ in track((what,), what)]
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class Photographs:
-    """Photographs by use; `label_index` counts in the labels of the network. The training part has `train_count`."""
+    """Photographs by use; `label_index` counts in the labels of the network. `calibration` is chosen from `train`."""
 
     calibration: tuple[Photo, ...]
     held_out: tuple[Photo, ...]
-    train_count: int
+    train: tuple[Photo, ...]
 
 
 def find(data: Path, *, evaluate: Path | None, labels: Sequence[str], count: int, seed: int) -> Photographs:
@@ -47,7 +53,7 @@ def find(data: Path, *, evaluate: Path | None, labels: Sequence[str], count: int
         data: A data set as `trainer.photos.data.load` takes it; calibration uses its training part only.
         evaluate: Held-out photographs; by default the test part of `data`, or else its validation part.
         labels: What the network tells apart, in the order of its outputs.
-        count: Photographs to calibrate with, at most; 20 at least.
+        count: Photographs to calibrate with, at most; 100 at least.
         seed: That of the training, so that the parts are the same.
 
     Raises:
@@ -71,7 +77,7 @@ def find(data: Path, *, evaluate: Path | None, labels: Sequence[str], count: int
             f"{evaluate or data}: {len(shared)} held-out photographs belong to the training part of {data}, such as"
             f" {min(shared)}; a photograph that was trained on proves nothing. Name others with --evaluate."
         )
-    return Photographs(choose(train, count=count, seed=seed, where=data), held_out, len(train))
+    return Photographs(choose(train, count=count, seed=seed, where=data), held_out, train)
 
 
 def choose(photos: Sequence[Photo], *, count: int, seed: int, where: Path) -> tuple[Photo, ...]:
@@ -93,9 +99,8 @@ def choose(photos: Sequence[Photo], *, count: int, seed: int, where: Path) -> tu
     chosen = tuple(in_turn[:count])
     if len(chosen) < CALIBRATION_LEAST:
         raise DataError(
-            f"{where}: {len(chosen)} photographs to calibrate with, at least {CALIBRATION_LEAST} are needed"
-            f" ({CALIBRATION_ENOUGH} or more are better). Give --calibrate more training photographs, or raise"
-            " --calibration-count."
+            f"{where}: {len(chosen)} photographs to calibrate with, at least {CALIBRATION_LEAST} are needed."
+            " Give --calibrate more training photographs, or raise --calibration-count."
         )
     return chosen
 

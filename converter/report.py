@@ -8,7 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from converter.convert import Outcome
+from converter.judging.latency import Latency
 from converter.photographs import Item
+from edge_agent.bundle import FLOAT_FILE, MODEL_FILE
 
 
 class Bars:
@@ -26,12 +28,15 @@ class Bars:
 
 def table(outcome: Outcome) -> Table:
     """The figures of a conversion: accuracy, size and time, float beside int8."""
-    metrics = outcome.bundle.manifest.metrics
+    evidence, metrics = outcome.evidence, outcome.bundle.manifest.metrics
+    verdict = evidence.verdict
     figures = Table("", "float", "int8", title=f"Bundle {outcome.bundle.manifest.id}", title_justify="left")
     for column in figures.columns[1:]:
         column.justify = "right"
     figures.add_row(f"top-1, {metrics.count} photographs", f"{metrics.float_top1:.1%}", f"{metrics.int8_top1:.1%}")
-    figures.add_row("drop, points", "", f"{outcome.verification.drop_points:+.2f}")
+    figures.add_row("drop, points", "", f"{verdict.drop_points:+.2f}")
+    proof = "proven" if metrics.proven else "not proven"
+    figures.add_row(f"  at most, by chance ({proof})", "", f"{metrics.drop_bound_points:+.2f}")
     figures.add_row("agreement", "", f"{metrics.agreement:.1%}")
     worst = min(metrics.int8_recall, key=lambda name: metrics.int8_recall[name])
     figures.add_row(
@@ -39,8 +44,20 @@ def table(outcome: Outcome) -> Table:
         f"{metrics.float_recall[worst]:.1%}",
         f"{metrics.int8_recall[worst]:.1%}",
     )
-    figures.add_row(
-        "weights / file, KB", f"{outcome.float_bytes / 1000:.0f}", f"{len(outcome.bundle.model) / 1000:.0f}"
-    )
-    figures.add_row("ms per crop, this machine", "", f"{outcome.verification.ms_per_crop:.2f}")
+    sizes = evidence.sizes_bytes
+    figures.add_row("file, KB", f"{sizes[FLOAT_FILE] / 1000:.0f}", f"{sizes[MODEL_FILE] / 1000:.0f}")
+    for threads, by_precision in _fastest(evidence.latency).items():
+        what = f"ms per crop, {threads} thread{'s' * (threads > 1)}, this machine"
+        figures.add_row(what, f"{by_precision['float32']:.2f}", f"{by_precision['int8']:.2f}")
+    if len(evidence.attempts) > 1:
+        figures.add_row("made with", "", Text(evidence.attempts[-1].what))
     return figures
+
+
+def _fastest(latency: Sequence[Latency]) -> dict[int, dict[str, float]]:
+    """By threads and precision, the milliseconds per crop in the batch that suits it best."""
+    found: dict[int, dict[str, float]] = {}
+    for one in latency:
+        by_precision = found.setdefault(one.threads, {})
+        by_precision[one.precision] = min(one.ms_per_crop, by_precision.get(one.precision, one.ms_per_crop))
+    return found

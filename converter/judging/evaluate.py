@@ -1,6 +1,10 @@
 """What several networks answer to the same held-out photographs, each read once."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +14,7 @@ from edge_agent.shelf import DataError
 from trainer.photos.data import Photo, read
 
 BATCH = 32
-"""Photographs in memory at a time."""
+"""Crops that a network is asked about at a time."""
 CLOSE = 0.002
 """Probability by which the float TFLite file may differ from Keras: its kernels add up in another order."""
 
@@ -20,41 +24,33 @@ Ask = Callable[[Crops], Scores]
 """A network as a function: crops (n, size, size, 3) uint8 RGB → probabilities (n, classes) float32."""
 
 
-def ask(
-    networks: Mapping[str, Ask],
-    photos: Sequence[Photo],
-    *,
-    size_px: int,
-    track: Track = untracked,
-    what: str = "Verifying on held-out photographs",
-) -> dict[str, Scores]:
-    """Ask each network about the same pixels.
+@contextmanager
+def gathered(photos: Sequence[Photo], *, size_px: int, track: Track = untracked) -> Iterator[Crops]:
+    """The crops of photographs, made as the agent makes them, (n, size, size, 3) uint8 RGB in a file of the disk's.
 
-    Args:
-        networks: By name; each gets the crops as the agent makes them.
-        photos: Held-out photographs, one or more.
-        size_px: Side of the crops.
-        track: Shows how far it is.
-        what: What the bar says.
-
-    Returns:
-        By name, probabilities (n, classes) in the order of `photos`.
+    There may be more of them than memory, and each network that is asked goes through all of them again.
 
     Raises:
         InputError: A photograph cannot be opened.
         DataError: A photograph is corrupt.
     """
-    answers: dict[str, list[Scores]] = {name: [] for name in networks}
-    for crops in _batches(track(photos, what), size_px):
-        for name, network in networks.items():
-            answers[name].append(network(crops))
-    return {name: np.concatenate(rows) for name, rows in answers.items()}
+    with tempfile.TemporaryDirectory(prefix="shelf-convert-") as folder:
+        shape = (len(photos), size_px, size_px, 3)
+        crops = np.lib.format.open_memmap(Path(folder, "crops.npy"), mode="w+", dtype=np.uint8, shape=shape)
+        for row, photo in enumerate(track(photos, "Reading held-out photographs")):
+            crops[row] = read(photo, size_px)
+        yield crops
 
 
-def by_keras(network: object) -> Ask:
+def ask(network: Ask, crops: Crops, *, track: Track = untracked, what: str = "Asking the network") -> Scores:
+    """What a network answers to crops (n, size, size, 3): probabilities (n, classes); `what` is what the bar says."""
+    starts = range(0, len(crops), BATCH)
+    return np.concatenate([network(np.asarray(crops[start : start + BATCH])) for start in track(starts, what)])
+
+
+def by_keras(network: Any) -> Ask:
     """A Keras model, (batch, size, size, 3) float32 → (batch, classes), as a function of crops."""
-    predict = network.predict_on_batch  # type: ignore[attr-defined]
-    return lambda crops: np.asarray(predict(crops.astype(np.float32)), dtype=np.float32)
+    return lambda crops: np.asarray(network.predict_on_batch(crops.astype(np.float32)), dtype=np.float32)
 
 
 def check_float(by_keras: Scores, by_tflite: Scores) -> None:
@@ -69,15 +65,3 @@ def check_float(by_keras: Scores, by_tflite: Scores) -> None:
             f"the float TFLite file answers unlike the Keras network: a probability differs by {worst:.3f}, at most"
             f" {CLOSE} is rounding. A layer is converted wrongly: build the network out of other layers."
         )
-
-
-def _batches(photos: Iterator[Photo] | Sequence[Photo], size_px: int) -> Iterator[Crops]:
-    """The pixels of photographs, (≤ BATCH, size, size, 3) at a time."""
-    waiting: list[Crops] = []
-    for photo in photos:
-        waiting.append(read(photo, size_px))
-        if len(waiting) == BATCH:
-            yield np.stack(waiting)
-            waiting = []
-    if waiting:
-        yield np.stack(waiting)

@@ -90,16 +90,14 @@ def judge(truth: Indices, *, by_float: Indices, by_int8: Indices, labels: Sequen
         proven=limit_points <= bounds.proof_points,
     )
     counts = {name: int(mine.sum()) for name, mine in present}
-    failed = [*_overall(metrics, (lost - won) / count * 100, bounds)]
-    failed += [words for name, words in _recall_drops(metrics, bounds) if counts[name] >= RECALL_COUNT]
-    doubted = [
-        f"{words}, but {counts[name]} photographs are too few to tell"
-        for name, words in _recall_drops(metrics, bounds)
-        if counts[name] < RECALL_COUNT
-    ]
-    needed = None if metrics.proven else photographs_needed(lost, won, count, bound=bounds.proof_points / 100)
     drop_points = (lost - won) / count * 100
-    return Verdict(metrics, drop_points, lost, won, tuple(failed), tuple(_few(doubted)), needed)
+    drops = _recall_drops(metrics, bounds)
+    enough = {name: int(mine.sum()) >= RECALL_COUNT for name, mine in present}
+    failed = [*_overall(metrics, drop_points, bounds)]
+    failed += [f'"{name}" is recognised {points:.1f} points less often' for name, points in drops if enough[name]]
+    doubted = [*_of_few([(name, points) for name, points in drops if not enough[name]])]
+    needed = None if metrics.proven else photographs_needed(lost, won, count, bound=bounds.proof_points / 100)
+    return Verdict(metrics, drop_points, lost, won, tuple(failed), tuple(doubted), needed)
 
 
 def drop_bound(lost: float, won: float, count: int) -> float:
@@ -150,12 +148,12 @@ def photographs_needed(lost: int, won: int, count: int, *, bound: float) -> int 
     return low
 
 
-def doubt(metrics: Metrics, truth: Indices) -> str | None:
+def doubt(metrics: Metrics, truth: Indices) -> Iterator[str]:
     """Why a small drop would prove nothing: a float network that only guesses has nothing to lose."""
     commonest = max(Counter(truth.tolist()).values()) / len(truth)
     if metrics.float_top1 > commonest:
-        return None
-    return (
+        return
+    yield (
         f"the float network itself gets only {metrics.float_top1:.1%} of {metrics.count} held-out photographs right, no"
         f" more than always giving the commonest answer ({commonest:.1%}), so the drop proves nothing. Train it longer."
     )
@@ -173,15 +171,18 @@ def _overall(metrics: Metrics, drop_points: float, bounds: Bounds) -> Iterator[s
         yield f"int8 and float agree on {metrics.agreement:.1%}, at least {bounds.agreement:.1%} are asked for"
 
 
-def _recall_drops(metrics: Metrics, bounds: Bounds) -> Iterator[tuple[str, str]]:
-    for name, before in metrics.float_recall.items():
-        drop_points = 100 * (before - metrics.int8_recall[name])
-        if drop_points > bounds.recall_points + 1e-9:
-            yield name, f'"{name}" is recognised {drop_points:.1f} points less often'
+def _recall_drops(metrics: Metrics, bounds: Bounds) -> list[tuple[str, float]]:
+    """Classes that int8 recognises less often by more than it may, and by how many points; the worst first."""
+    drops = [(name, 100 * (before - metrics.int8_recall[name])) for name, before in metrics.float_recall.items()]
+    return sorted((drop for drop in drops if drop[1] > bounds.recall_points + 1e-9), key=lambda drop: -drop[1])
 
 
-def _few(doubted: Sequence[str]) -> Iterator[str]:
-    """At most five of a kind: 81 classes of three photographs each would fill a screen."""
-    yield from doubted[:5]
-    if len(doubted) > 5:
-        yield f"{len(doubted) - 5} more classes of few photographs are recognised less often"
+def _of_few(drops: Sequence[tuple[str, float]]) -> Iterator[str]:
+    """What is said of classes with too few photographs to judge them."""
+    if drops:
+        name, points = drops[0]
+        which = f'"{name}"' if len(drops) == 1 else f'{len(drops)} classes, most of all "{name}",'
+        yield (
+            f"{which} {'is' if len(drops) == 1 else 'are'} recognised less often by int8, by up to {points:.0f} points;"
+            f" with fewer than {RECALL_COUNT} photographs of a class that may be chance."
+        )

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.calibrate import Calibration
-from converter.load import Trained, import_quietly
+from converter.load import Trained, import_quietly, keras_network
 from converter.quantizing import process
 from converter.tflite import graph, lint
 from converter.tflite.batch import free_batch
@@ -87,7 +87,7 @@ def converter_of(model: Path, size_px: int) -> Any:
     With a free batch a Flatten becomes SHAPE and PACK, which split the graph.
     """
     keras, tf = import_quietly("keras"), import_quietly("tensorflow")
-    network = keras.saving.load_model(model, compile=False)
+    network = keras_network(model)
     one = keras.Input(batch_shape=(1, size_px, size_px, 3))
     return tf.lite.TFLiteConverter.from_keras_model(keras.Model(one, network(one, training=False)))
 
