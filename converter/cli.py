@@ -7,8 +7,11 @@ import typer
 from typer.core import TyperGroup
 
 from converter.commands.convert import convert
+from converter.commands.keygen import keygen
+from converter.commands.sign import sign
+from converter.commands.verify import verify
 
-COMMANDS = (convert,)
+COMMANDS = (convert, keygen, sign, verify)
 
 
 class _ConvertByDefault(TyperGroup):

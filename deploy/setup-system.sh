@@ -18,6 +18,7 @@ test)
   need mosquitto mosquitto
   need mosquitto_sub mosquitto-clients
   need systemd-analyze systemd
+  need openssl openssl
   need /usr/share/doc/gir1.2-gst-rtsp-server-1.0 gir1.2-gst-rtsp-server-1.0
   need /usr/lib/python3/dist-packages/gi python3-gi
   need /usr/share/doc/gstreamer1.0-plugins-base gstreamer1.0-plugins-base

@@ -1,0 +1,182 @@
+"""Signatures over a manifest: what holds, and what is refused in which words."""
+
+import json
+import subprocess
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from edge_agent.shelf import BundleError, ConfigError, DataError, InputError
+from edge_agent.signature import (
+    PublicKey,
+    Signature,
+    check,
+    check_signature,
+    pack,
+    parse,
+    public_key,
+    read_public_key,
+)
+
+MANIFEST = b'{"id": "demo"}\n'
+OURS, THEIRS = (ed25519.Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2))
+HERE = Path("agent.pub")
+
+
+def public(key: ed25519.Ed25519PrivateKey) -> PublicKey:
+    """The public half of a key."""
+    return PublicKey(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+
+def pem(key) -> bytes:
+    """The public half of a key as a PEM file."""
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def signed(key: ed25519.Ed25519PrivateKey, content: bytes = MANIFEST) -> bytes:
+    """A manifest.sig."""
+    return pack(Signature(public(key), key.sign(content)))
+
+
+def test_a_signature_holds_for_the_key_that_made_it():
+    """What a key signed is taken where that key is asked for, and where none is."""
+    assert check(MANIFEST, signed(OURS), public(OURS)) == public(OURS)
+    assert check(MANIFEST, signed(OURS), None) == public(OURS)
+    assert check(MANIFEST, None, None) is None
+
+
+def test_another_keys_signature_is_refused_by_name():
+    """Both keys are named by their fingerprints, so that one can go and look."""
+    with pytest.raises(BundleError) as caught:
+        check(MANIFEST, signed(THEIRS), public(OURS))
+    assert f"key {public(THEIRS).fingerprint} signed it" in str(caught.value)
+    assert f"only bundles that key {public(OURS).fingerprint} signed are taken" in str(caught.value)
+
+
+def test_no_signature_is_refused_where_a_key_is_asked_for():
+    """An unsigned bundle doesn't pass as one whose signature was forgotten."""
+    with pytest.raises(BundleError, match=rf"not signed.*{public(OURS).fingerprint}.*shelf-convert sign"):
+        check(MANIFEST, None, public(OURS))
+
+
+@pytest.mark.parametrize("trusted", [None, public(OURS)])
+def test_a_change_of_one_byte_is_found(trusted):
+    """The signature is over the exact bytes: even a space more breaks it."""
+    with pytest.raises(BundleError, match=r"manifest\.json is not what key [0-9a-f]{16} signed"):
+        check(MANIFEST + b" ", signed(OURS), trusted)
+
+
+def test_naming_the_right_key_does_not_make_a_signature():
+    """Whoever writes our key into a signature of theirs is found out."""
+    forged = pack(Signature(public(OURS), THEIRS.sign(MANIFEST)))
+    with pytest.raises(BundleError, match=r"is not what key"):
+        check(MANIFEST, forged, public(OURS))
+
+
+def test_what_is_packed_is_parsed():
+    """A signature comes back as it was written."""
+    written = Signature(public(OURS), OURS.sign(MANIFEST))
+    assert parse(pack(written)) == written
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00\xff" * 40,
+        b"[]",
+        b'{"schema": "shelfwatch.signature/2", "public_key": "", "signature": ""}',
+        b'{"schema": "shelfwatch.signature/1", "public_key": "%%", "signature": ""}',
+        b'{"schema": "shelfwatch.signature/1", "public_key": "AAAA", "signature": ""}',
+        signed(OURS)[:-20],
+    ],
+)
+def test_a_damaged_signature_file_is_one_clear_error(content):
+    """Whatever stands in manifest.sig: it is a signature, or a BundleError says that it isn't."""
+    with pytest.raises(BundleError, match=r"manifest\.sig is damaged"):
+        parse(content)
+
+
+def test_a_signature_of_another_kind_of_key_is_damaged():
+    """An RSA key in manifest.sig is not taken for one of ours."""
+    key = rsa.generate_private_key(65537, 2048)
+    der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    content = {"schema": "shelfwatch.signature/1", "public_key": b64encode(der).decode(), "signature": "AAAA"}
+    with pytest.raises(BundleError, match=r"manifest\.sig is damaged .*RSA"):
+        parse(json.dumps(content).encode())
+
+
+def test_a_signature_that_is_too_short_does_not_hold():
+    """Fewer than 64 bytes are no signature, and no crash."""
+    with pytest.raises(BundleError, match=r"is not what key"):
+        check(MANIFEST, pack(Signature(public(OURS), b"short")), None)
+
+
+def test_a_public_key_is_read_from_its_pem():
+    """The fingerprint is that of the key, wherever it was read from."""
+    assert public_key(pem(OURS), HERE) == public(OURS)
+    assert len(public(OURS).fingerprint) == 16
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (OURS.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), r"a private key.*Give agent\.pub\.pub"),
+        (pem(rsa.generate_private_key(65537, 2048)), r"a key of the kind RSA, and ed25519 is wanted"),
+        (pem(OURS)[:60], r"a damaged public key"),
+        (pem(OURS).replace(b"MCow", b"MCox"), r"a damaged public key"),
+        (b"", r"not a public key in PEM form \(it is empty\)"),
+        (b"ssh-ed25519 AAAAC3Nza me@shop", r"not a public key in PEM form \(it begins with 'ssh-ed25519"),
+    ],
+)
+def test_what_is_no_public_key_says_what_it_is(content, words):
+    """A private, foreign, damaged or altogether other file is named as that."""
+    with pytest.raises(DataError, match=words):
+        public_key(content, HERE)
+
+
+def test_a_key_file_that_cannot_be_read_is_named(tmp_path):
+    """A missing key, a folder and a huge file each end in one message."""
+    with pytest.raises(InputError, match=r"nowhere\.pub: the key cannot be read \(No such file"):
+        read_public_key(tmp_path / "nowhere.pub")
+    with pytest.raises(InputError, match=r"the key cannot be read \(Is a directory\)"):
+        read_public_key(tmp_path)
+    (tmp_path / "huge").write_bytes(b"x" * 70_000)
+    with pytest.raises(DataError, match=r"huge: more than 65536 bytes, so not a key"):
+        read_public_key(tmp_path / "huge")
+
+
+def test_the_agent_takes_what_its_key_signed(tmp_path):
+    """`signed_by` names a file; what it holds decides, and a file that holds none is a matter of the configuration."""
+    key = tmp_path / "agent.pub"
+    key.write_bytes(pem(OURS))
+    check_signature(MANIFEST, signed(OURS), key)
+    with pytest.raises(BundleError, match=public(THEIRS).fingerprint):
+        check_signature(MANIFEST, signed(THEIRS), key)
+    with pytest.raises(ConfigError, match=r"model: signed_by .*nowhere: the key cannot be read"):
+        check_signature(MANIFEST, signed(OURS), tmp_path / "nowhere")
+
+
+def test_openssl_agrees(tmp_path):
+    """The lines in the module's text check a signature without this program, and find a change."""
+    from edge_agent import signature
+
+    (tmp_path / "manifest.json").write_bytes(MANIFEST)
+    (tmp_path / "manifest.sig").write_bytes(signed(OURS))
+    (tmp_path / "KEY.pub").write_bytes(pem(OURS))
+    lines = [
+        line.strip() for line in (signature.__doc__ or "").splitlines() if line.startswith("    ") and "openssl" in line
+    ]
+    assert len(lines) == 3
+
+    def run():
+        return subprocess.run(["sh", "-c", "\n".join(lines)], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    said = run().stdout
+    assert "Signature Verified Successfully" in said
+    assert public(OURS).fingerprint in said
+    (tmp_path / "manifest.json").write_bytes(MANIFEST + b" ")
+    assert "Signature Verified Successfully" not in run().stdout
