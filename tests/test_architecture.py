@@ -40,7 +40,7 @@ def test_the_agent_imports_neither_converter_nor_trainer_nor_tensorflow(path):
 
 @pytest.mark.parametrize("package", ["converter", "trainer"])
 def test_the_others_import_only_the_agents_shared_parts(package):
-    """Vocabulary, bundle, signature, regions, inference and exit statuses are common; the rest of the agent is its own."""
+    """Vocabulary, bundle, signature, regions, inference and exit statuses are shared; nothing else of the agent is."""
     for path in sources(package):
         parts = {name.split(".")[1] for name in imported(path) if name.startswith("edge_agent.")}
         assert parts <= SHARED, f"{path} imports {parts - SHARED}"
