@@ -1,38 +1,133 @@
-"""What LiteRT's CPU delegate, XNNPACK, takes of a file: a graph that it doesn't take whole is cut into slow pieces."""
+"""What LiteRT makes of a file on a CPU: which operators XNNPACK takes, the library that holds the fast kernels.
 
-import importlib
+What XNNPACK leaves runs in TFLite's own kernels, which is slower and splits the graph into parts. The list is that of
+LiteRT 2.3, found by asking it (`Interpreter._get_ops_details`) and held against it in the tests; tflite-runtime hands
+XNNPACK floats only, on x86.
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_agent.shelf import DataError
+from converter.targets.placement import Placement, place, rows
+from converter.tflite.view import EDGETPU, Operation, View
+
+XNNPACK = "XNNPACK"
+KERNELS = "TFLite's own kernel"
+UNKNOWN = "Unresolved custom operator"
+SPLIT_MAX = 4
+INT8 = frozenset(
+    {
+        "ADD",
+        "CONCATENATION",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "DEQUANTIZE",
+        "ELU",
+        "FULLY_CONNECTED",
+        "LEAKY_RELU",
+        "LOGISTIC",
+        "MAX_POOL_2D",
+        "MEAN",
+        "MUL",
+        "PAD",
+        "QUANTIZE",
+        "RESHAPE",
+        "RESIZE_BILINEAR",
+        "SPLIT",
+        "SUB",
+        "TANH",
+        "TRANSPOSE",
+        "TRANSPOSE_CONV",
+    }
+)
+"""Operators that XNNPACK has int8 and uint8 kernels for."""
+FLOAT = INT8 | {
+    "ABS",
+    "AVERAGE_POOL_2D",
+    "DIV",
+    "EXP",
+    "GELU",
+    "HARD_SWISH",
+    "MAXIMUM",
+    "MINIMUM",
+    "NEG",
+    "PRELU",
+    "RELU",
+    "RELU6",
+    "RELU_N1_TO_1",
+    "RSQRT",
+    "SOFTMAX",
+    "SQUARE",
+    "SQUARED_DIFFERENCE",
+    "SQRT",
+    "SUM",
+}
+"""Operators that it has float kernels for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """`partitions` is how many pieces XNNPACK runs; `whole` says that one piece is the whole graph."""
+    """What runs where on the CPU. `parts` are the pieces of the graph that XNNPACK gets; one is best."""
 
-    partitions: int
-    whole: bool
+    operators: tuple[Placement, ...]
+    parts: int
 
-    def payload(self) -> dict[str, Any]:
-        """For the report."""
-        return {"runtime": "LiteRT with XNNPACK", "partitions": self.partitions, "whole": self.whole}
+    @property
+    def runs(self) -> bool:
+        """Whether LiteRT alone can run it: not with operators of somebody's own."""
+        return not any(one.status == UNKNOWN for one in self.operators)
 
 
-def report(content: bytes) -> Cpu:
-    """Load a file that this machine has made, and see what XNNPACK took. Never give it a file of unknown origin.
+def of(file: View) -> Cpu:
+    """Say for each operator whether XNNPACK takes it."""
+    operators = tuple(_placed(operation) for operation in file.operations)
+    return Cpu(operators, _parts(file, {one.index for one in operators if one.mapped}))
 
-    Raises:
-        DataError: LiteRT cannot load it.
-    """
-    interpreter = importlib.import_module("ai_edge_litert.interpreter").Interpreter(model_content=content)
-    try:
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise DataError(f"LiteRT cannot load the converted network ({error}). Build it out of other layers.") from error
-    # private, and the only place that tells: an interpreter lists its delegates' pieces behind the operators
-    pieces = [op for op in interpreter._get_ops_details() if op["op_name"] == "DELEGATE"]  # noqa: SLF001
-    given = {details["index"] for details in interpreter.get_input_details()}
-    answered = {details["index"] for details in interpreter.get_output_details()}
-    whole = len(pieces) == 1 and given <= set(pieces[0]["inputs"]) and answered <= set(pieces[0]["outputs"])
-    return Cpu(len(pieces), whole)
+
+def payload(cpu: Cpu) -> dict[str, Any]:
+    """The same as JSON takes it."""
+    return {"operators": rows(cpu.operators), "runs": cpu.runs, "parts": cpu.parts}
+
+
+def _placed(operation: Operation) -> Placement:
+    if operation.code == "CUSTOM":
+        library = "the Edge TPU and its library" if operation.custom == EDGETPU else "a library that brings it"
+        return place(operation, mapped=False, status=UNKNOWN, reason=f"it needs {library}")
+    reason = _reason(operation)
+    return place(operation, mapped=not reason, status=KERNELS if reason else XNNPACK, reason=reason)
+
+
+def _reason(operation: Operation) -> str:
+    kinds = {tensor.kind for tensor in (*operation.given[:1], *operation.outputs)}
+    if operation.code == "QUANTIZE" and kinds == {"UINT8", "INT8"}:
+        return "it turns uint8 into int8 or back, which costs microseconds"
+    if operation.code == "SPLIT" and len(operation.outputs) > SPLIT_MAX:
+        return f"it splits into {len(operation.outputs)}, and XNNPACK into {SPLIT_MAX} at most"
+    known = FLOAT if kinds <= {"FLOAT32", "FLOAT16"} else INT8
+    if operation.code in known:
+        return ""
+    return f"XNNPACK has no kernel for it on {' and '.join(sorted(kinds)).lower()}"
+
+
+def _parts(file: View, taken: Collection[int]) -> int:
+    """How many pieces XNNPACK gets, by TFLite's way: all that is ready and of one side makes a piece, in turn."""
+    waiting, parts, for_xnnpack, idle = file.operations, 0, True, 0
+    while waiting and idle < 2:  # a graph that runs in circles never gets ready
+        left = _unready(waiting, taken, for_xnnpack=for_xnnpack)
+        idle = idle + 1 if len(left) == len(waiting) else 0
+        parts += for_xnnpack and len(left) < len(waiting)
+        waiting, for_xnnpack = left, not for_xnnpack
+    return parts
+
+
+def _unready(waiting: Sequence[Operation], taken: Collection[int], *, for_xnnpack: bool) -> tuple[Operation, ...]:
+    """What cannot go into a piece of this side: it is of the other, or waits for something that is."""
+    late = {tensor.index for operation in waiting for tensor in operation.outputs}
+    left = []
+    for operation in waiting:
+        if (operation.index in taken) == for_xnnpack and late.isdisjoint(tensor.index for tensor in operation.given):
+            late -= {tensor.index for tensor in operation.outputs}
+        else:
+            left.append(operation)
+    return tuple(left)

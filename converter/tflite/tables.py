@@ -1,168 +1,185 @@
-"""Flatbuffers by the field numbers of a schema, written from plain values and read back; no generated code.
+"""A description of a TFLite file as a person reads it in a terminal."""
 
-A table is a dict from field number to value, and a value is one of these
+from collections.abc import Iterable, Iterator
 
-    str                   a string
-    np.uint8, np.uint32   a number of that width
-    [float, …]            a vector of float32
-    [dict, …]             a vector of tables
-    dict                  a table
+from rich.console import Group as Stack
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
 
-Fields are numbered in the order in which the schema declares them, from 0; a union takes two, its type and its value.
-"""
+from converter.targets.compiled import Compiled
+from converter.targets.cpu import Cpu
+from converter.targets.edgetpu import EdgeTpu
+from converter.targets.edgetpu_memory import ERROR, ON_CHIP_BYTES
+from converter.targets.gpu import Gpu
+from converter.targets.placement import Placement, grouped
+from converter.tflite.describe import Description, End
 
-import struct
-from collections.abc import Mapping
-from typing import Any
-
-import flatbuffers
-import numpy as np
-from flatbuffers import encode, number_types
-from flatbuffers.table import Table
-
-from edge_agent.shelf import DataError
-
-LENGTH_MAX = 65536
-"""A vector that claims to be longer is damaged: nothing that we read has that many parts."""
-_TORN = (struct.error, IndexError, ValueError, TypeError)
-"""What offsets that point nowhere raise."""
+LABELS_SHOWN = 4
+REASONS_SHOWN = 6
 
 
-def write(root: Mapping[int, Any], identifier: bytes) -> bytes:
-    """The flatbuffer of a table. The same values give the same bytes."""
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(_table(builder, root), file_identifier=identifier)
-    return bytes(builder.Output())
+def tables(description: Description, *, title: str) -> RenderableType:
+    """What the file is, what each of its operators becomes, and what each target makes of the whole."""
+    parts: list[RenderableType] = [
+        Text(title, style="bold"),
+        _facts(description),
+        Text(),
+        _operators(description),
+        Text(),
+    ]
+    parts.append(_targets(description))
+    if description.edgetpu and not description.edgetpu.refusal:
+        parts += [Text(), Text("To compile it for the Edge TPU:"), _whole(description.edgetpu.command)]
+    return Stack(*parts)
 
 
-def read(content: bytes, identifier: bytes) -> Table:
-    """The root table of a flatbuffer, for `text`, `child`, `children`, `floats` and `number`.
+def size(count_bytes: int) -> str:
+    """Bytes as the Edge TPU's compiler writes them.
 
-    Raises:
-        DataError: It has another identifier, or is damaged.
+    >>> size(488), size(15168), size(2777600)
+    ('488 B', '14.8 KiB', '2.65 MiB')
     """
-    if content[4:8] != identifier:
-        raise DataError(f"not a flatbuffer of {identifier!r}: {len(content)} bytes that begin with {content[:8]!r}.")
-    return Table(content, encode.Get(number_types.UOffsetTFlags.packer_type, content, 0))
+    if count_bytes < 2**10:
+        return f"{count_bytes} B"
+    return f"{count_bytes / 2**10:.1f} KiB" if count_bytes < 2**20 else f"{count_bytes / 2**20:.2f} MiB"
 
 
-def text(table: Table, field: int) -> str | None:
-    """A string, None where the field is not set.
-
-    Raises:
-        DataError: It is damaged.
-    """
-    try:
-        place = _place(table, field)
-        return None if place is None else bytes(table.String(place)).decode(errors="replace")
-    except _TORN as error:
-        raise _damaged(field) from error
+def _whole(command: str) -> Text:
+    """A line that is never broken, so that it can be copied."""
+    return Text(f"  {command}", no_wrap=True, overflow="ignore")
 
 
-def child(table: Table, field: int) -> Table | None:
-    """A table within a table, None where the field is not set.
-
-    Raises:
-        DataError: It is damaged.
-    """
-    try:
-        place = _place(table, field)
-        return None if place is None else Table(table.Bytes, table.Indirect(place))
-    except _TORN as error:
-        raise _damaged(field) from error
-
-
-def children(table: Table, field: int) -> list[Table]:
-    """The tables of a vector.
-
-    Raises:
-        DataError: It is damaged.
-    """
-    try:
-        start, length = _vector(table, field)
-        return [Table(table.Bytes, table.Indirect(start + 4 * index)) for index in range(length)]
-    except _TORN as error:
-        raise _damaged(field) from error
+def _facts(description: Description) -> Table:
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(no_wrap=True)
+    facts.add_column(overflow="fold")
+    facts.add_row("kind", Text(description.kind))
+    facts.add_row("size", f"{size(description.size_bytes)} ({description.size_bytes:,} bytes)")
+    if description.parameters:
+        facts.add_row("parameters", f"{description.parameters:,}, in {size(description.parameter_bytes)}")
+    for name, ends in (("input", description.inputs), ("output", description.outputs)):
+        for end in ends:
+            facts.add_row(name, Text(_end(end)))
+    facts.add_row("metadata", Text(", ".join(description.metadata) or "none"))
+    facts.add_row("labels", Text(_labels(description.labels)))
+    if description.made_by:
+        facts.add_row("made by", Text(description.made_by))
+    return facts
 
 
-def floats(table: Table, field: int) -> tuple[float, ...]:
-    """The numbers of a vector of float32.
-
-    Raises:
-        DataError: It is damaged.
-    """
-    try:
-        start, length = _vector(table, field)
-        return tuple(float(value) for value in struct.unpack_from(f"<{length}f", table.Bytes, start))
-    except _TORN as error:
-        raise _damaged(field) from error
+def _end(end: End) -> str:
+    shape = " × ".join("?" if side < 0 else str(side) for side in end.shape) or "a single value"
+    if end.scale is None:
+        return f"{shape} {end.type}"
+    return f"{shape} {end.type}, scale {end.scale:.6g}, zero point {end.zero_point}"
 
 
-def number(table: Table, field: int) -> int:
-    """An unsigned byte, 0 where the field is not set.
-
-    Raises:
-        DataError: It is damaged.
-    """
-    try:
-        place = _place(table, field)
-        return 0 if place is None else int(table.Get(number_types.Uint8Flags, place))
-    except _TORN as error:
-        raise _damaged(field) from error
+def _labels(labels: tuple[str, ...]) -> str:
+    if not labels:
+        return "none in the file"
+    more = f" and {len(labels) - LABELS_SHOWN} more" if len(labels) > LABELS_SHOWN else ""
+    return f"{len(labels)}: {', '.join(labels[:LABELS_SHOWN])}{more}"
 
 
-def _damaged(field: int) -> DataError:
-    return DataError(
-        f"the metadata is damaged: field {field} points outside of it. Take the file from its source again."
-    )
+def _operators(description: Description) -> Table:
+    """One row for each operator and version, with how many of them each target takes."""
+    reports: dict[str, tuple[Placement, ...]] = {"XNNPACK": description.cpu.operators}
+    if description.edgetpu:
+        reports["Edge TPU"] = description.edgetpu.operators
+    if description.compiled:
+        reports["Edge TPU"] = description.compiled.operators
+    if description.gpu:
+        reports["GPU"] = description.gpu.operators
+    listed = Table(box=None, pad_edge=False, show_edge=False)
+    listed.add_column("operator", overflow="fold")
+    for heading in ("version", "count", *reports):
+        listed.add_column(heading, justify="right")
+    for used in description.operators:
+        taken = (
+            sum(one.mapped and (one.code, one.version) == (used.code, used.version) for one in placements)
+            for placements in reports.values()
+        )
+        cells = (str(number) if number else Text("–", style="dim") for number in taken)
+        listed.add_row(Text(used.code), str(used.version), str(used.count), *cells)
+    if not description.operators:
+        listed.add_row(Text("none", style="dim"), *[""] * (2 + len(reports)))
+    return listed
 
 
-def _place(table: Table, field: int) -> int | None:
-    """Where a field lies, None where it is not set. Negative places would count from the end, silently."""
-    offset = table.Offset(4 + 2 * field)
-    if table.Pos < 0 or table.Pos >= len(table.Bytes):
-        raise IndexError(table.Pos)
-    return table.Pos + offset if offset else None
+def _targets(description: Description) -> Table:
+    verdicts = Table.grid(padding=(0, 2))
+    verdicts.add_column(no_wrap=True)
+    verdicts.add_column(overflow="fold")
+    verdicts.add_row("CPU", _lines(_cpu(description.cpu)))
+    if description.edgetpu:
+        verdicts.add_row("Edge TPU", _lines(_edgetpu(description.edgetpu)))
+    if description.compiled:
+        verdicts.add_row("Edge TPU", _lines(_compiled(description.compiled)))
+    if description.gpu:
+        verdicts.add_row("GPU", _lines(_gpu(description.gpu)))
+    return verdicts
 
 
-def _vector(table: Table, field: int) -> tuple[int, int]:
-    """Where the parts of a vector begin, and how many there are."""
-    offset = table.Offset(4 + 2 * field)
-    if not offset:
-        return 0, 0
-    length = table.VectorLen(offset)
-    if length > LENGTH_MAX:
-        raise IndexError(length)
-    return table.Vector(offset), length
+def _cpu(cpu: Cpu) -> Iterator[str]:
+    if not cpu.runs:
+        yield "LiteRT cannot run it alone: it has custom operators."
+    elif all(one.mapped for one in cpu.operators):
+        yield f"LiteRT runs it; XNNPACK takes all {len(cpu.operators)} operators."
+    else:
+        taken = sum(one.mapped for one in cpu.operators)
+        yield f"LiteRT runs it; XNNPACK takes {taken} of {len(cpu.operators)} operators, in {_counted(cpu.parts, 'part')}."
+    yield from _reasons(cpu.operators)
 
 
-def _table(builder: Any, fields: Mapping[int, Any]) -> int:
-    """Write a table after all that it points at, as flatbuffers grow from the back; its offset."""
-    offsets = {
-        field: _pointed_at(builder, value) for field, value in fields.items() if not isinstance(value, np.integer)
-    }
-    builder.StartObject(max(fields, default=-1) + 1)
-    for field, value in fields.items():
-        if isinstance(value, np.uint8):
-            builder.PrependUint8Slot(field, int(value), 0)
-        elif isinstance(value, np.uint32):
-            builder.PrependUint32Slot(field, int(value), 0)
-        else:
-            builder.PrependUOffsetTRelativeSlot(field, offsets[field], 0)
-    return int(builder.EndObject())
+def _edgetpu(edgetpu: EdgeTpu) -> Iterator[str]:
+    if edgetpu.refusal:
+        yield f"The compiler would refuse it: {edgetpu.refusal}."
+        return
+    yield f"{edgetpu.mapped} of {len(edgetpu.operators)} operators would be mapped, by the compiler's documentation."
+    if edgetpu.mapped:
+        yield (
+            f"Their parameters take about {size(edgetpu.on_chip_bytes)} of {size(ON_CHIP_BYTES)} on the chip"
+            f" (estimate, ± {ERROR:.1%}): {edgetpu.fit}."
+        )
+    yield from _reasons(edgetpu.operators)
+    yield from (f"Beware: {warning}" for warning in edgetpu.warnings)
 
 
-def _pointed_at(builder: Any, value: Any) -> int:
-    """Write a string, vector or table; its offset."""
-    match value:
-        case str():
-            return int(builder.CreateString(value))
-        case dict():
-            return _table(builder, value)
-        case [float(), *_]:
-            return int(builder.CreateNumpyVector(np.asarray(value, dtype="<f4")))
-    parts = [_table(builder, part) for part in value]
-    builder.StartVector(4, len(parts), 4)
-    for part in reversed(parts):
-        builder.PrependUOffsetTRelative(part)
-    return int(builder.EndVector())
+def _compiled(compiled: Compiled) -> Iterator[str]:
+    left, parts = len(compiled.left), len(compiled.packages)
+    rest = f"{_counted(left, 'operator')} left to the CPU" if left else "nothing is left to the CPU"
+    yield f"{_counted(parts, 'compiled part')}; {rest}."
+    on_chip, off_chip = size(compiled.on_chip_bytes), size(compiled.off_chip_bytes)
+    yield f"Parameters: {on_chip} on the chip, {off_chip} sent for each picture."
+    for package in compiled.packages:
+        chips = ", ".join(sorted({executable.chip for executable in package.executables})) or "no chip that it names"
+        build = package.compiler if any(letter.isdigit() for letter in package.compiler) else "unknown"
+        yield f"Needs runtime {package.runtime_version} or newer; made for {chips}, compiler build {build}."
+
+
+def _gpu(gpu: Gpu) -> Iterator[str]:
+    yield f"{gpu.mapped} of {len(gpu.operators)} operators would run on it, by its documentation."
+    yield from _reasons(gpu.operators)
+    yield from (f"Beware: {warning}" for warning in gpu.warnings)
+
+
+def _reasons(placements: Iterable[Placement]) -> Iterator[str]:
+    """Why operators stay behind, those that share a reason together."""
+    together: dict[str, list[str]] = {}
+    for group in grouped(placements):
+        if not group.mapped:
+            label = group.code if group.count == 1 else f"{group.count} {group.code}"
+            together.setdefault(group.reason or group.status, []).append(label)
+    for reason, labels in list(together.items())[:REASONS_SHOWN]:
+        yield f"Not {', '.join(labels)}: {reason}."
+    if len(together) > REASONS_SHOWN:
+        yield f"And for {len(together) - REASONS_SHOWN} more reasons: see --json."
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _lines(lines: Iterable[str]) -> Text:
+    return Text("\n".join(lines))
