@@ -1,0 +1,136 @@
+"""The model card says what the manifest says, in words, and no more."""
+
+import re
+
+import pytest
+
+from converter.model_card import interval, model_card
+from edge_agent.bundle import Manifest
+from tests.conftest import REPO
+
+DEMO = Manifest.model_validate_json((REPO / "edge_agent" / "demo" / "bundle" / "manifest.json").read_text())
+
+
+def section(text: str, title: str) -> str:
+    """What stands under a heading."""
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def with_metrics(**changes: object) -> Manifest:
+    """The demo's manifest with other figures."""
+    return DEMO.model_copy(update={"metrics": DEMO.metrics.model_copy(update=changes)})
+
+
+def with_card(**card: object) -> Manifest:
+    """The demo's manifest with what a trainer said of its network."""
+    return DEMO.model_copy(update={"recipe": {**DEMO.recipe, "card": card}})
+
+
+def test_the_card_of_the_demo_holds_its_figures():
+    """Labels, accuracies with their intervals, recipe, calibration and the hashes of the files are all there."""
+    text = model_card(DEMO)
+    assert text.startswith("---\npipeline_tag: image-classification\n")
+    assert "\n# demo-shelf\n" in text
+    assert "one of 20 labels, from a crop of 96 × 96 pixels" in text
+    assert "* 18 products: `apricot-jam`," in section(text, "Labels")
+    assert "`empty`: nothing stands there." in section(text, "Labels")
+    assert "| float | 98.7% | 97.9% to 99.1% |" in section(text, "Figures")
+    assert "| int8 | 98.5% | 97.8% to 99.0% |" in section(text, "Figures")
+    assert "int8 loses 0.13 points." in section(text, "Figures")
+    assert "network `mobilenet-v2`" in section(text, "How it was trained")
+    assert f"300 photographs set the ranges of int8; sha256 of their pixels: `{DEMO.calibration.sha256}`" in text
+    for name, sha256 in DEMO.files.items():
+        assert re.search(rf"\| `{name}` \| .+ \| `{sha256[:16]}` \|", section(text, "Files"))
+
+
+def test_an_unproven_bundle_says_so_at_the_top_and_with_the_figures():
+    """Nobody has to read to the end to learn that the photographs were too few; a proven one states its bound."""
+    assert model_card(DEMO).count("**") == 4
+    assert "**Not proven**" in section(model_card(DEMO), "Figures")
+    proven = model_card(with_metrics(proven=True, drop_bound_points=1.234))
+    assert "with 95 % certainty at most 1.23. That is proven." in section(proven, "Figures")
+    assert "**" not in proven
+
+
+def test_the_weakest_labels_come_first():
+    """What int8 recognizes least leads, with what float made of it, and the rest is summed up."""
+    recall = {**DEMO.metrics.int8_recall, "milk-skim": 0.25, "penne": 0.5}
+    weak = section(model_card(with_metrics(int8_recall=recall)), "Where it is weak")
+    rows = [line for line in weak.splitlines() if line.startswith("| `")]
+    assert rows == [
+        "| `milk-skim` | 25.0% | 100.0% |",
+        "| `penne` | 50.0% | 100.0% |",
+        "| `occluded` | 94.8% | 95.3% |",
+    ]
+    assert "Every photograph of the other 17 labels was recognized." in weak
+
+
+def test_many_weak_labels_are_cut_to_the_worst():
+    """A hopeless network doesn't list all its labels; the least of the others is named."""
+    recall = {label: number / 100 for number, label in enumerate(DEMO.labels)}
+    weak = section(model_card(with_metrics(int8_recall=recall)), "Where it is weak")
+    assert len([line for line in weak.splitlines() if line.startswith("| `")]) == 8
+    assert "The other 12 labels: 8.0% or more." in weak
+
+
+def test_a_flawless_exam_is_not_praised_and_an_untested_label_is_named():
+    """All recognized says little, and a label without a held-out photograph was never tested."""
+    recall = {label: 1.0 for label in DEMO.labels if label != "penne"}
+    weak = section(model_card(with_metrics(int8_recall=recall)), "Where it is weak")
+    assert "Every photograph of all 19 labels was recognized." in weak
+    assert "Never tested, as no photograph was held out: `penne`." in weak
+
+
+def test_what_it_was_trained_on_is_stated_or_said_to_be_unknown():
+    """Counts and hash of the photographs come from the card; without one the reader is told."""
+    assert "How many photographs it was trained on is not stated." in model_card(DEMO)
+    data = {"train": 2640, "validation": 296, "sha256": "c0ffee"}
+    trained = section(model_card(with_card(data=data, training={"epochs": 9, "best_epoch": 7})), "How it was trained")
+    assert "Photographs: 2640 to train, 296 to validate." in trained
+    assert "`c0ffee`" in trained
+    assert "Epochs: 9, of which 7 was the best." in trained
+
+
+def test_unknown_products_are_spoken_of():
+    """With a threshold it is named, with a trial its outcome; without either a stranger is taken for a product."""
+    assert "is taken for one that is." in section(model_card(DEMO), "Limits")
+    card = with_card(rejection={"threshold": 0.62}, metrics={"unknown": {"photographs": 80, "auroc": 0.91}})
+    limits = section(model_card(card), "Limits")
+    assert "unless the answer is less sure than 0.62 and is rejected" in limits
+    assert "Tried on 80 photographs of unknown products" in limits
+    assert "91.0% of all pairs" in limits
+
+
+def test_a_licence_is_quoted_whole_and_its_absence_is_said():
+    """The text stands in a fence that nothing in it can close."""
+    text = model_card(DEMO, "My Licence\n\nDo as you ```like```.\n")
+    assert 'license_name: "My Licence"' in text
+    assert section(text, "Licence") == "\n````text\nMy Licence\n\nDo as you ```like```.\n````\n"
+    assert "Nobody stated one." in section(model_card(DEMO), "Licence")
+    assert "license" not in model_card(DEMO)
+
+
+def test_odd_labels_stay_what_they_are():
+    """A label with signs of Markdown in it breaks neither lists nor tables."""
+    labels = ("a|b", "c`d", *DEMO.labels[2:])
+    recall = {**DEMO.metrics.int8_recall, "a|b": 0.5}
+    manifest = with_metrics(int8_recall=recall).model_copy(update={"labels": labels})
+    text = model_card(manifest)
+    assert "`` c`d ``" in section(text, "Labels")
+    assert r"| `a\|b` | 50.0% | – |" in section(text, "Where it is weak")
+
+
+def test_labels_that_it_lacks_are_pointed_out():
+    """A network that knows no gap cannot see one, which its card says."""
+    labels = tuple(label for label in DEMO.labels if label != "empty")
+    assert "There is no `empty`: it cannot say that nothing stands there." in model_card(
+        DEMO.model_copy(update={"labels": labels})
+    )
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.0, 1), (1.0, 1), (0.5, 2), (1.0, 1490)])
+def test_an_interval_holds_its_share_and_stays_within_bounds(share, count):
+    """Even one photograph, right or wrong, gives bounds within 0..1 around what was seen."""
+    low, high = interval(share, count)
+    assert 0 <= low <= share <= high <= 1
+    assert low < high
