@@ -21,7 +21,7 @@ def bullets(lines: Sequence[str]) -> list[str]:
     return [f"* {line}" for line in lines if line]
 
 
-def rows(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A table; a bar in a cell stays a bar."""
     every = [heading, ["---"] * len(heading), *rows]
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in every]

@@ -7,10 +7,10 @@ model hubs, with the fields at the top that those read. Everything in it stands 
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from converter import markdown
+from converter.markdown import bullets, code, plain, table
 from edge_agent.bundle import EDGETPU_FILE, FLOAT_FILE, GOLDEN_FILE, GPU_FILE, MODEL_FILE, Manifest
 from edge_agent.shelf import EMPTY, OCCLUDED, SPECIAL_LABELS
 
@@ -96,18 +96,18 @@ def _in_short(manifest: Manifest) -> str:
 
 def _labels(manifest: Manifest) -> list[str]:
     products = [label for label in manifest.labels if label not in SPECIAL_LABELS]
-    lines = [f"{len(products)} products: {', '.join(markdown.code(label) for label in products)}."]
+    lines = [f"{len(products)} products: {', '.join(code(label) for label in products)}."]
     for label, means in ((EMPTY, "nothing stands there"), (OCCLUDED, "something hides the place")):
         if label in manifest.labels:
-            lines.append(f"{markdown.code(label)}: {means}.")
+            lines.append(f"{code(label)}: {means}.")
         else:
-            lines.append(f"There is no {markdown.code(label)}: it cannot say that {means}.")
-    return markdown.bullets(lines)
+            lines.append(f"There is no {code(label)}: it cannot say that {means}.")
+    return bullets(lines)
 
 
 def _use(manifest: Manifest) -> list[str]:
     size = manifest.input.size_px
-    return markdown.bullets(
+    return bullets(
         [
             (
                 "For shelf-agent, which cuts each facing out of a fixed camera's picture, asks this network about it,"
@@ -130,38 +130,36 @@ def _training(manifest: Manifest) -> list[str]:
     recipe, card = _table(manifest.recipe, "training"), _table(manifest.recipe, "card")
     data, course = _table(card, "data"), _table(card, "training")
     lines = []
-    if "train" in data:
+    if data.get("train") is not None:
         lines.append(
-            f"Photographs: {markdown.plain(data['train'])} to train, {markdown.plain(data.get('validation', 'none'))} to validate."
+            f"Photographs: {plain(data['train'])} to train, {plain(data.get('validation', 'none'))} to validate."
         )
     else:
         lines.append("How many photographs it was trained on is not stated.")
     if "sha256" in data:
-        lines.append(f"sha256 of these photographs: {markdown.code(data['sha256'])}.")
+        lines.append(f"sha256 of these photographs: {code(data['sha256'])}.")
     if "epochs" in course:
         lines.append(
-            f"Epochs: {markdown.plain(course['epochs'])}, of which {markdown.plain(course.get('best_epoch', '?'))} was the best."
+            f"Epochs: {plain(course['epochs'])}, of which {plain(course.get('best_epoch', '?'))} was the best."
         )
     lines.append(
-        "With: " + ", ".join(f"{markdown.plain(name)} {markdown.code(value)}" for name, value in recipe.items())
-        if recipe
-        else ""
+        "With: " + ", ".join(f"{plain(name)} {code(value)}" for name, value in recipe.items()) if recipe else ""
     )
     lines.append("Made with " + ", ".join(f"{name} {value}" for name, value in manifest.versions.items()) + ".")
-    return markdown.bullets(lines)
+    return bullets(lines)
 
 
 def _conversion(manifest: Manifest) -> list[str]:
     calibration = manifest.calibration
     conversion = _table(manifest.recipe, "conversion")
     lines = [
-        f"{calibration.count} photographs set the ranges of int8; sha256 of their pixels: {markdown.code(calibration.sha256)}.",
-        "With: " + ", ".join(f"{markdown.plain(name)} {markdown.code(value)}" for name, value in conversion.items())
+        f"{calibration.count} photographs set the ranges of int8; sha256 of their pixels: {code(calibration.sha256)}.",
+        "With: " + ", ".join(f"{plain(name)} {code(value)}" for name, value in conversion.items())
         if conversion
         else "",
         f"Checked for: {', '.join(manifest.delegates)}.",
     ]
-    return markdown.bullets(lines)
+    return bullets(lines)
 
 
 def _figures(manifest: Manifest) -> list[str]:
@@ -184,11 +182,11 @@ def _figures(manifest: Manifest) -> list[str]:
     )
     return [
         (
-            f"On {metrics.count} held-out photographs, through the agent's own preprocessing. For photographs like these"
+            f"On {metrics.count} held-out photographs, through the agent's preprocessing. For photographs like these"
             " the true share lies in the interval 19 times in 20."
         ),
         "",
-        *markdown.rows(("", "right (top-1)", "95 % interval"), rows),
+        *table(("", "right (top-1)", "95 % interval"), rows),
         "",
         proof,
     ]
@@ -200,10 +198,8 @@ def _weak(manifest: Manifest) -> list[str]:
     worst = [(label, share) for label, share in found if share < 1][:WORST_SHOWN]
     unseen = [label for label in manifest.labels if label not in metrics.int8_recall]
     lines = ["Of the held-out photographs of each label, so many were recognized, the worst first.", ""]
-    rows = [
-        (markdown.code(label), _percent(share), _percent(metrics.float_recall.get(label))) for label, share in worst
-    ]
-    lines += markdown.rows(("label", "int8", "float"), rows) if worst else []
+    rows = [(code(label), _percent(share), _percent(metrics.float_recall.get(label))) for label, share in worst]
+    lines += table(("label", "int8", "float"), rows) if worst else []
     if others := found[len(worst) :]:
         least = min(share for _, share in others)
         which = f"the other {len(others)} labels" if worst else f"all {len(others)} labels"
@@ -212,7 +208,7 @@ def _weak(manifest: Manifest) -> list[str]:
     if unseen:
         lines += [
             "",
-            f"Never tested, as no photograph was held out: {', '.join(markdown.code(label) for label in unseen)}.",
+            f"Never tested, as no photograph was held out: {', '.join(code(label) for label in unseen)}.",
         ]
     return lines
 
@@ -224,8 +220,8 @@ def _limits(manifest: Manifest) -> list[str]:
         "It sees facings, not units: what stands behind the first pack is not counted.",
         "A product that is not among the labels is taken for one that is"
         + (
-            f", unless the answer is less sure than {markdown.plain(rejection['threshold'])} and is rejected."
-            if "threshold" in rejection
+            f", unless the answer is less sure than {plain(rejection['threshold'])} and is rejected."
+            if isinstance(rejection.get("threshold"), float | int)
             else "."
         ),
         (
@@ -236,18 +232,15 @@ def _limits(manifest: Manifest) -> list[str]:
     ]
     if {"photographs", "auroc"} <= unknown.keys():
         lines.append(
-            f"Tried on {markdown.plain(unknown['photographs'])} photographs of unknown products: a known one was surer than an"
-            f" unknown one in {_percent(unknown['auroc'])} of all pairs."
+            f"Tried on {plain(unknown['photographs'])} photographs of unknown products: a known one was surer than"
+            f" an unknown one in {_percent(unknown['auroc'])} of all pairs."
         )
-    return markdown.bullets(lines)
+    return bullets(lines)
 
 
 def _files(manifest: Manifest) -> list[str]:
-    rows = [
-        (markdown.code(name), _FILES.get(name, ""), markdown.code(found[:16]))
-        for name, found in sorted(manifest.files.items())
-    ]
-    return markdown.rows(("file", "what it is", "sha256 begins"), rows)
+    rows = [(code(name), _FILES.get(name, ""), code(found[:16])) for name, found in sorted(manifest.files.items())]
+    return table(("file", "what it is", "sha256 begins"), rows)
 
 
 def _licence(licence: str | None) -> list[str]:
