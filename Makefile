@@ -10,10 +10,10 @@ GROCERY ?= build/grocery
 VENV_DEMO := .venv-demo
 VENV := .venv
 
-.PHONY: demo test tools lint unit system bundle grocery grocery-best bench lock docs clean help
+.PHONY: demo test tools lint unit system bundle grocery grocery-best bench aarch64 lock docs clean help
 
 help:
-	@sed -n '2,4s/^# *//p' Makefile; echo "also: make tools | lint | unit | system | bundle | grocery | grocery-best | bench | docs | lock | clean"
+	@sed -n '2,4s/^# *//p' Makefile; echo "also: make tools | lint | unit | system | bundle | grocery | grocery-best | bench | aarch64 | docs | lock | clean"
 
 demo: $(VENV_DEMO)/ready
 	$(VENV_DEMO)/bin/shelf-agent demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -75,6 +75,10 @@ bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/bench_convert.py --shared $(DATA)
 	$(VENV)/bin/python benchmarks/bench_inference.py
 
+# An emulated 64-bit ARM device in build/aarch64, for tests/system/test_aarch64.py and bench_inference.py. A minute.
+aarch64: $(VENV)/ready
+	benchmarks/aarch64.sh build/aarch64 $(VENV)/bin/python
+
 docs: $(VENV)/ready
 	$(VENV)/bin/python -m edge_agent.demo.pictures docs
 	$(VENV)/bin/python -m edge_agent.reference docs/configuration.md
@@ -88,7 +92,7 @@ $(VENV)/ready: deploy/lock/dev.txt pyproject.toml
 	@touch $@
 
 # Locks hold hashes for every platform; pip checks them. Needs uv (pip install uv). tflite.txt is for a device that has
-# tflite-runtime and no LiteRT. tflite-support.txt is the metadata reader of TensorFlow Lite Support, for a test.
+# tflite-runtime and no LiteRT. tflite-support.txt is TensorFlow Lite Support, which a test reads our metadata with.
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
   --no-emit-find-links --no-annotate pyproject.toml
 lock:
@@ -97,8 +101,8 @@ lock:
 	$(LOCK) --extra dev -o deploy/lock/dev.txt
 	echo "numpy<2" | $(LOCK) --extra tflite -c - -o deploy/lock/tflite.txt --no-emit-package ai-edge-litert \
 	  --no-emit-package backports-strenum --no-emit-package tqdm --no-emit-package flatbuffers --no-emit-package protobuf
-	printf 'tflite-support==0.4.4\nnumpy<2\n' | $(subst pyproject.toml,-,$(LOCK)) -o deploy/lock/tflite-support.txt \
-	  $(addprefix --no-emit-package ,absl-py cffi protobuf pybind11 pycparser sounddevice)
+	printf 'tflite-support==0.4.4\nnumpy<2\nprotobuf<4\n' | $(subst pyproject.toml,-,$(LOCK)) -o deploy/lock/tflite-support.txt \
+	  $(addprefix --no-emit-package ,cffi pybind11 pycparser sounddevice)
 
 clean:
 	rm -rf $(VENV) $(VENV_DEMO) build
