@@ -9,6 +9,7 @@ A bundle is a directory, or a zip of one. The agent looks at these files of it, 
     model_float.tflite      the same in float32 (0..255 in, 0..1 out), for runtimes without int8 kernels (optional)
     model_gpu.tflite        float32 in and out as before, float16 weights, for a GPU (optional)
     model_edgetpu.tflite    compiled for the Edge TPU, batch 1, uint8 in and out (optional)
+    manifest.sig            a signature over manifest.json, see `edge_agent.signature` (optional)
 
 Nothing of a model file is parsed before its sha256 has been found right: a model file is a program.
 """
@@ -35,6 +36,7 @@ FILES = (MANIFEST_FILE, MODEL_FILE, GOLDEN_FILE)
 """Without these there is no bundle."""
 VARIANTS = (FLOAT_FILE, GPU_FILE, EDGETPU_FILE)
 """Other builds of the same network, each there or not."""
+_READ = (*FILES, *VARIANTS, SIGNATURE_FILE)
 FILE_BYTES_MAX = 256 * 2**20
 """A file of a bundle that claims to be larger is refused unread: no device could use it."""
 
@@ -112,7 +114,8 @@ class Bundle:
     """A bundle whose hashes hold. `golden_inputs` is (n, size, size, 3) and `golden_outputs` (n, classes), uint8.
 
     `variants` holds the contents of those of `VARIANTS` that are there. `golden_float` is (n, classes) float32: the
-    answers of float to the same inputs.
+    answers of float to the same inputs. `manifest_bytes` and `signature` are `manifest.json` and `manifest.sig` as they
+    were read, for `edge_agent.signature.check_signature`; nobody has checked the signature yet.
     """
 
     manifest: Manifest
@@ -122,6 +125,8 @@ class Bundle:
     golden_outputs: NDArray[np.uint8]
     variants: dict[str, bytes] = field(default_factory=dict)
     golden_float: NDArray[np.float32] | None = None
+    manifest_bytes: bytes = b""
+    signature: bytes | None = None
 
 
 def sha256(content: bytes) -> str:
@@ -146,7 +151,17 @@ def read(path: Path) -> Bundle:
     variants = {name: content[name] for name in VARIANTS if name in content}
     for name in variants.keys() & {FLOAT_FILE, GPU_FILE} if floats is None else ():
         raise BundleError(f"bundle {path}: {GOLDEN_FILE} has no float_outputs to hold {name} against. Convert anew.")
-    return Bundle(manifest, content[MODEL_FILE], manifest.files[MODEL_FILE], inputs, outputs, variants, floats)
+    return Bundle(
+        manifest,
+        content[MODEL_FILE],
+        manifest.files[MODEL_FILE],
+        inputs,
+        outputs,
+        variants=variants,
+        golden_float=floats,
+        manifest_bytes=content[MANIFEST_FILE],
+        signature=content.get(SIGNATURE_FILE),
+    )
 
 
 def _check_hash(path: Path, name: str, content: bytes | None, listed: str | None) -> None:
@@ -175,13 +190,13 @@ def _content(path: Path) -> dict[str, bytes]:
     """The files of a bundle that the agent looks at, by name, as far as they are there."""
     try:
         if path.is_dir():
-            files = [path / name for name in (*FILES, *VARIANTS) if (path / name).is_file()]
+            files = [path / name for name in _READ if (path / name).is_file()]
             for file in files:
                 _check_size(path, file.name, file.stat().st_size)
             return {file.name: file.read_bytes() for file in files}
         with zipfile.ZipFile(path) as archive:
             entries = {Path(entry.filename).name: entry for entry in archive.infolist()}
-            entries = {name: entry for name, entry in entries.items() if name in (*FILES, *VARIANTS)}
+            entries = {name: entry for name, entry in entries.items() if name in _READ}
             for name, entry in entries.items():
                 _check_size(path, name, entry.file_size)
             return {name: archive.read(entry) for name, entry in entries.items()}

@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edge_agent.bundle import Bundle
 from edge_agent.shelf import BundleError, ConfigError, DataError, InputError, ShelfwatchError
 
 SCHEMA = "shelfwatch.signature/1"
@@ -183,12 +184,12 @@ def check(manifest: bytes, signature: bytes | None, trusted: PublicKey | None) -
     return signed.key
 
 
-def check_signature(manifest: bytes, signature: bytes | None, signed_by: Path) -> None:
+def check_signature(path: Path, bundle: Bundle, signed_by: Path) -> None:
     """Make sure that a bundle is signed with the key that a device was given.
 
     Args:
-        manifest: `manifest.json`, byte for byte.
-        signature: `manifest.sig`, None where there is none.
+        path: Of the bundle, for the messages.
+        bundle: As it was read from there.
         signed_by: The public key, a PEM file.
 
     Raises:
@@ -198,8 +199,11 @@ def check_signature(manifest: bytes, signature: bytes | None, signed_by: Path) -
     try:
         trusted = read_public_key(signed_by)
     except ShelfwatchError as error:
-        raise ConfigError(f"model: signed_by {error}") from error
-    check(manifest, signature, trusted)
+        raise ConfigError(f"model: signed_by: {error}") from error
+    try:
+        check(bundle.manifest_bytes, bundle.signature, trusted)
+    except BundleError as error:
+        raise BundleError(f"bundle {path}: {error}") from error
 
 
 def _load(der: bytes) -> Any:

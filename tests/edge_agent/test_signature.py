@@ -1,6 +1,7 @@
 """Signatures over a manifest: what holds, and what is refused in which words."""
 
 import json
+import shutil
 import subprocess
 from base64 import b64encode
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from edge_agent.bundle import read
 from edge_agent.shelf import BundleError, ConfigError, DataError, InputError
 from edge_agent.signature import (
     PublicKey,
@@ -20,6 +22,7 @@ from edge_agent.signature import (
     public_key,
     read_public_key,
 )
+from tests.conftest import REPO
 
 MANIFEST = b'{"id": "demo"}\n'
 OURS, THEIRS = (ed25519.Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2))
@@ -151,13 +154,30 @@ def test_a_key_file_that_cannot_be_read_is_named(tmp_path):
 
 def test_the_agent_takes_what_its_key_signed(tmp_path):
     """`signed_by` names a file; what it holds decides, and a file that holds none is a matter of the configuration."""
-    key = tmp_path / "agent.pub"
+    folder, key = tmp_path / "bundle", tmp_path / "agent.pub"
+    shutil.copytree(REPO / "edge_agent" / "demo" / "bundle", folder)
+    manifest = (folder / "manifest.json").read_bytes()
     key.write_bytes(pem(OURS))
-    check_signature(MANIFEST, signed(OURS), key)
+    with pytest.raises(BundleError, match=rf"bundle {folder}: it is not signed, .*{public(OURS).fingerprint}"):
+        check_signature(folder, read(folder), key)
+    (folder / "manifest.sig").write_bytes(signed(OURS, manifest))
+    check_signature(folder, read(folder), key)
+    (folder / "manifest.sig").write_bytes(signed(THEIRS, manifest))
     with pytest.raises(BundleError, match=public(THEIRS).fingerprint):
-        check_signature(MANIFEST, signed(THEIRS), key)
-    with pytest.raises(ConfigError, match=r"model: signed_by .*nowhere: the key cannot be read"):
-        check_signature(MANIFEST, signed(OURS), tmp_path / "nowhere")
+        check_signature(folder, read(folder), key)
+    with pytest.raises(ConfigError, match=r"model: signed_by: .*nowhere: the key cannot be read"):
+        check_signature(folder, read(folder), tmp_path / "nowhere")
+
+
+def test_a_zip_brings_its_signature_along(tmp_path):
+    """The signature of a zip is that of the manifest in it."""
+    shutil.copytree(REPO / "edge_agent" / "demo" / "bundle", tmp_path / "bundle")
+    signature = signed(OURS, (tmp_path / "bundle" / "manifest.json").read_bytes())
+    (tmp_path / "bundle" / "manifest.sig").write_bytes(signature)
+    (tmp_path / "agent.pub").write_bytes(pem(OURS))
+    packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "bundle"))
+    assert read(packed).signature == signature
+    check_signature(packed, read(packed), tmp_path / "agent.pub")
 
 
 def test_openssl_agrees(tmp_path):
