@@ -8,17 +8,20 @@ turn, and the median over the turns counts. Timings on a shared machine are nois
 
 OpenVINO and ONNX Runtime need the extra: pip install -e .[bench]. There, inputs are in place and nothing but the run is
 timed, for all three. ONNX Runtime gets the file through tf2onnx, as int8 activations with scales around each operator.
+
+An emulated aarch64 device (make aarch64) takes part if there is one: it says whether answers are equal, not how fast.
 """
 
 import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aarch64
 import numpy as np
 from asked import Figure, at_least, at_most, show, unmeasured, write
 from networks import MODELS, NARROW, NETWORKS, REPO, WIDE, Network
@@ -35,6 +38,7 @@ DEMO = REPO / "edge_agent" / "demo" / "bundle"
 BATCH = 8
 FRAME = 24
 """Crops of a usual frame: three batches of 8."""
+ARM_CROPS = 300
 Compare = Callable[[dict[str, Callable[[], Any]]], Turns]
 Measured = dict[str, Any]
 
@@ -164,14 +168,27 @@ def crops_of(bundle: Bundle, count: int) -> np.ndarray[Any, Any]:
     return np.ascontiguousarray(golden[np.arange(count) % len(golden)])
 
 
-def bundles(models: Path) -> Iterator[tuple[Network, Bundle | None]]:
+def on_arm(bench: Bench, network: Network, path: Path) -> None:
+    """The emulated device's answers against this machine's, if `aarch64.sh` has made one."""
+    bundle, asked = read(path), "same top-1, ≤ 1 step"
+    crops = aarch64.varied(bundle.golden_inputs, ARM_CROPS)
+    for processor in aarch64.PROCESSORS:
+        what = f"{network.name}: on aarch64, {processor}"
+        if not aarch64.is_there():
+            bench.figures.append(unmeasured(what, asked, f"no {aarch64.FOLDER}; make aarch64 emulates a device there"))
+            continue
+        found = aarch64.distance(path, crops, processor=processor)
+        seen = f"{found.same_top1} of {found.count}, {found.most_steps}"
+        holds, note = found.same_top1 == found.count and found.most_steps <= 1, f"{found.ties} of them are ties here"
+        bench.figures.append(Figure(what, asked, seen, holds, note))
+        bench.measured[what] = asdict(found)
+
+
+def bundles(models: Path) -> Iterator[tuple[Network, Path | None]]:
     """Each network's bundle, the demo's for the narrow one where there is none, or None."""
     for network in NETWORKS:
         path = network.bundle(models)
-        if path.is_dir():
-            yield network, read(path)
-        else:
-            yield network, read(DEMO) if network == NARROW else None
+        yield network, path if path.is_dir() else DEMO if network == NARROW else None
 
 
 def main() -> int:
@@ -184,17 +201,19 @@ def main() -> int:
     options = parser.parse_args()
     compare = partial(in_turns, turns=options.turns, seconds=options.seconds)
     bench = Bench(compare, [], {}, Console())
-    for network, bundle in bundles(options.models):
-        if bundle is None:
+    for network, path in bundles(options.models):
+        if path is None:
             why = f"no bundle at {network.bundle(options.models)}; run bench_convert.py first"
             bench.figures.append(unmeasured(f"{network.name}: everything", "–", why))
             continue
+        bundle = read(path)
         against_others(bench, network, bundle)
         if network == WIDE:
             against_float(bench, network, bundle)
         if network == NARROW:
             batched(bench, network, bundle)
             our_share(bench, network, bundle)
+            on_arm(bench, network, path)
     show(bench.figures, bench.console)
     if options.json is not None:
         write(options.json, bench.figures, bench.measured)
