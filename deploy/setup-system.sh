@@ -18,6 +18,8 @@ test)
   need mosquitto mosquitto
   need mosquitto_sub mosquitto-clients
   need systemd-analyze systemd
+  need gcc gcc
+  need /usr/include/stdlib.h libc6-dev
   need openssl openssl
   need /usr/share/doc/gir1.2-gst-rtsp-server-1.0 gir1.2-gst-rtsp-server-1.0
   need /usr/lib/python3/dist-packages/gi python3-gi

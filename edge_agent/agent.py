@@ -14,10 +14,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from edge_agent import bundle as bundles
+from edge_agent import delegates
 from edge_agent.broker import Broker
 from edge_agent.capture import FrameSource, LiveSource, open_source
 from edge_agent.config import Settings
+from edge_agent.delegates import Wish
 from edge_agent.delivery import Delivery
+from edge_agent.engines import EDGETPU_LIBRARY
 from edge_agent.health import Health, Stopwatch, notify_systemd
 from edge_agent.inference import TfliteClassifier
 from edge_agent.loop import Feed, OnStep, run
@@ -29,6 +32,8 @@ from edge_agent.spool import Spool
 
 log = logging.getLogger(__name__)
 
+QUANTIZATION = {bundles.FLOAT_FILE: "float32", bundles.GPU_FILE: "float16"}
+"""What a build other than int8 is, for whoever reads a message."""
 CLOSE_TIMEOUT_S = 15.0
 """How long all cameras together may take to let go; opening one takes 10 s at most, a read 3 s."""
 EXPIRY_MAX_S = 2**31 - 1
@@ -37,10 +42,11 @@ EXPIRY_MAX_S = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A bundle and the network in it."""
+    """A bundle and the network in it. `note` says why a build for an accelerator, which is there, is not used."""
 
     info: ModelInfo
     classifier: TfliteClassifier
+    note: str | None = None
 
 
 def load_model(settings: Settings) -> Model:
@@ -48,10 +54,14 @@ def load_model(settings: Settings) -> Model:
 
     Raises:
         BundleError: It is broken, altered, or does not answer as it must.
+        DelegateError: The accelerator that the settings name cannot be used.
     """
-    bundle = bundles.read(settings.model.bundle)
-    classifier = TfliteClassifier(bundle, runtime=settings.model.runtime, threads=settings.model.threads)
-    return Model(ModelInfo(bundle.manifest.id, bundle.model_sha256, bundle.manifest.quantization), classifier)
+    bundle, section = bundles.read(settings.model.bundle), settings.model
+    wish = Wish(section.delegate, section.delegate_library or EDGETPU_LIBRARY, section.runtime, section.threads)
+    loaded = delegates.load(bundle, wish)
+    variant = loaded.classifier.plan.variant
+    info = ModelInfo(bundle.manifest.id, bundle.manifest.files[variant], QUANTIZATION.get(variant, "int8"))
+    return Model(info, loaded.classifier, loaded.note)
 
 
 def broker_of(settings: Settings) -> Broker:
@@ -157,6 +167,8 @@ class Agent:
         """
         self.stop = threading.Event()
         model = load_model(settings)
+        if model.note is not None:
+            log.warning("%s", model.note)
         self.stopwatch = Stopwatch(model.classifier)
         self.outlet = Outlet(settings, model.info, on_fatal=self.stop.set)
         self.health = Health(self._say_health, every_s=settings.heartbeat_s)
@@ -231,12 +243,14 @@ def watch_of(settings: Settings, camera: str) -> Watch:
 def _info(settings: Settings, model: Model) -> dict[str, Any]:
     """What is retained about the agent itself."""
     config = settings.model_dump_json(exclude={"broker"})
+    note = {} if model.note is None else {"delegate_note": model.note}
     return {
         "schema": INFO_SCHEMA,
         "version": version("shelfwatch"),
         "model": model.info.payload(),
         "labels": list(model.classifier.labels),
         "runtime": model.classifier.runtime,
-        "delegate": "cpu",
+        "delegate": model.classifier.plan.delegate,
+        **note,
         "config_sha256": hashlib.sha256(config.encode()).hexdigest(),
     }

@@ -12,6 +12,7 @@ from edge_agent.broker import probe
 from edge_agent.capture import clip_info, is_device, is_stream, open_source, redacted
 from edge_agent.collect import first_frame
 from edge_agent.config import CameraSection, Settings
+from edge_agent.engines import NAMES
 from edge_agent.shelf import EMPTY, OCCLUDED, BundleError, ShelfwatchError, SpoolError
 from edge_agent.spool import Spool, SpoolInUseError
 
@@ -84,7 +85,11 @@ def _model(settings: Settings) -> str:
     labels = model.classifier.labels
     lacks = {EMPTY: "sees no gap", OCCLUDED: "takes an arm for a product"}
     hints = "".join(f'; without a label "{name}" it {what}' for name, what in lacks.items() if name not in labels)
-    return f"{model.info.id} knows {len(labels)} labels and runs in {model.classifier.runtime}{hints}"
+    place = NAMES[model.classifier.plan.delegate]
+    note = f". {model.note}" if model.note is not None else ""
+    return (
+        f"{model.info.id} knows {len(labels)} labels and runs in {model.classifier.runtime} on the {place}{hints}{note}"
+    )
 
 
 def _outbox(settings: Settings) -> str:

@@ -54,7 +54,29 @@ class ModelSection(_Section):
     runtime: Literal["auto", "litert", "tflite-runtime"] = Field(
         "auto", description="TFLite runtime; `auto` takes LiteRT where it is installed."
     )
-    threads: int = Field(2, ge=1, le=64, description="Processor threads for one batch of crops.")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Processor threads for one batch of crops; without it, as many as there are cores for the agent.",
+    )
+    delegate: Literal["auto", "cpu", "edgetpu", "gpu"] = Field(
+        "auto",
+        description="Where the model runs. `auto` takes what the bundle has a build for and what is there, else the"
+        " CPU; an accelerator that is named must be there. See [Accelerators](operations.md#accelerators).",
+    )
+    delegate_library: str | None = Field(
+        None, min_length=1, description="The Edge TPU's library; without it, `libedgetpu.so.1` as it is installed."
+    )
+
+    @model_validator(mode="after")
+    def _library_of_a_delegate(self) -> Self:
+        if self.delegate_library is not None and self.delegate not in {"auto", "edgetpu"}:
+            raise ValueError(
+                f'delegate_library is the Edge TPU\'s, but delegate is "{self.delegate}"; remove delegate_library, or'
+                ' set delegate = "edgetpu"'
+            )
+        return self
 
 
 class CountingSection(_Section):
@@ -281,7 +303,10 @@ def _checked_quad(corners: Quad) -> Quad:
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
     """Relative paths are relative to the configuration file."""
-    model = settings.model.model_copy(update={"bundle": folder / settings.model.bundle})
+    library = settings.model.delegate_library
+    if library is not None and "/" in library:  # a mere name is for the system's loader to find
+        library = str(folder / library)
+    model = settings.model.model_copy(update={"bundle": folder / settings.model.bundle, "delegate_library": library})
     outbox = settings.outbox.model_copy(update={"path": folder / settings.outbox.path})
     cameras = [
         camera

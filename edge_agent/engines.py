@@ -154,9 +154,9 @@ class Ladder:
         if tuple(given["shape"]) != shape:
             interpreter.resize_tensor_input(given["index"], list(shape), strict=False)
         interpreter.allocate_tensors()
-        answers = tuple(interpreter.get_output_details()[0]["shape"])
-        if answers != (shape[0], self._classes):
-            raise ValueError(f"it answers {answers} to {shape[0]} crops, not {(shape[0], self._classes)}")
+        answers = interpreter.get_output_details()[0]["shape"].tolist()
+        if answers != [shape[0], self._classes]:
+            raise ValueError(f"it answers {answers} to {shape[0]} crops, not {[shape[0], self._classes]}")
         return interpreter, interpreter.tensor(given["index"]), answer["index"]
 
     def answer(self, crops: NDArray[np.uint8]) -> NDArray[Any]:
@@ -237,9 +237,9 @@ def _on_edgetpu(wanted: Network, plan: Plan, module: ModuleType) -> Engine:
             f"{library} is a library, but no delegate ({error}). Name libedgetpu's file as delegate_library."
         ) from error
     except ValueError as error:
-        said = " ".join(str(error).split())
         raise DelegateError(
-            f"no Edge TPU answers ({said}). Plug it in, and see that this user may open it: docs/operations.md."
+            f"no Edge TPU answers ({_one_line(error)}). Plug it in, and see that this user may open it:"
+            " docs/operations.md."
         ) from error
     try:
         return Ladder(
@@ -264,11 +264,13 @@ def _on_gpu(wanted: Network) -> Engine:
         raise DelegateError(
             f"a GPU needs LiteRT 2, which is not installed ({error}). Install it: pip install ai-edge-litert."
         ) from error
-    except (RuntimeError, ValueError) as error:
+    except RuntimeError as error:  # its words are lines of LiteRT's sources; what helps is on standard error
         raise DelegateError(
-            f"LiteRT cannot run {wanted.name} on a GPU here ({_one_line(error)}). It needs a Vulkan driver, and a user"
-            " who may open /dev/dri: docs/operations.md."
+            f"LiteRT finds no GPU that runs {wanted.name}. It needs a Vulkan driver, and a user who may open /dev/dri:"
+            " docs/operations.md."
         ) from error
+    except ValueError as error:
+        raise DelegateError(f"{wanted.name} is not for a GPU: {error}. Convert it anew with --target gpu.") from error
 
 
 def _one_line(error: Exception) -> str:

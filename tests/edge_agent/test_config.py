@@ -91,6 +91,17 @@ def test_a_good_file_becomes_shelves_with_slots(tmp_path):
         ("[[cameras]]", "[counting]\nunknown_after_s = inf\n[[cameras]]", "unknown_after_s: input should be a finite"),
         ("[[cameras]]", "[alerts]\nhold_s = 86401\n[[cameras]]", "hold_s: input should be less than or equal to 86400"),
         ('site = "store-1"', 'site = "store-1"\nheartbeat_s = nan', "heartbeat_s: input should be a finite number"),
+        (
+            'bundle = "bundle"',
+            'bundle = "bundle"\ndelegate = "tpu"',
+            "delegate: input should be 'auto', 'cpu', 'edgetpu'",
+        ),
+        (
+            'bundle = "bundle"',
+            'bundle = "bundle"\ndelegate = "gpu"\ndelegate_library = "x.so"',
+            'delegate_library is the Edge TPU\'s, but delegate is "gpu"; remove',
+        ),
+        ('bundle = "bundle"', 'bundle = "bundle"\nthreads = 0', "threads: input should be greater than or equal to 1"),
         ("[[0.1, 0.5], [0.9", "[[nan, 0.5], [0.9", "grid, corners: input should be a finite number"),
     ],
 )
@@ -122,6 +133,17 @@ def test_a_problem_never_shows_a_password(tmp_path, old, new):
     shown = " ".join(problems(tmp_path, text.replace(old, new, 1)))
     assert "secret" not in shown
     assert "cam" in shown
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("libedgetpu.so.1", "libedgetpu.so.1"), ("lib/mine.so", "{folder}/lib/mine.so"), ("/opt/mine.so", "/opt/mine.so")],
+)
+def test_a_library_is_a_name_for_the_loader_or_a_path(tmp_path, written, read):
+    """A mere name is looked for where the system's libraries are, a relative path beside the file."""
+    path = tmp_path / "agent.toml"
+    path.write_text(GOOD.replace('bundle = "bundle"', f'bundle = "bundle"\ndelegate_library = "{written}"'))
+    assert config.load(path, labels=LABELS).model.delegate_library == read.format(folder=tmp_path)
 
 
 def test_a_scheme_may_be_written_in_capitals(tmp_path):
