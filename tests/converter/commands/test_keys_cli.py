@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from typer.testing import Result
 
 from converter.judging import golden
+from converter.tflite import graph
 from edge_agent.bundle import sha256
 from edge_agent.shelf import DataError
 from edge_agent.signature import read_public_key
@@ -296,3 +297,22 @@ def test_a_key_that_others_can_read_is_warned_of(shop: Shop, shelf_convert: Run)
     assert "warning: " in result.output
     assert "mode 0644" in result.output
     assert "chmod 600" in result.output
+
+
+def test_every_build_of_a_converted_bundle_is_asked(converted: Path, shelf_convert: Run, tmp_path: Path) -> None:
+    """What shelf-convert writes verifies, with its float builds; one that answers otherwise than it must is named."""
+    bundle = Path(shutil.copytree(converted, tmp_path / "bundle"))
+    result = shelf_convert("verify", bundle)
+    assert result.exit_code == 0, result.output
+    assert "model.tflite, model_float.tflite, model_gpu.tflite answered" in result.output
+    (bundle / "model_float.tflite").write_bytes(_other_weights((bundle / "model_float.tflite").read_bytes()))
+    relist(bundle, "model_float.tflite")
+    refused(shelf_convert("verify", bundle), 65, "model_float.tflite of", "does not answer")
+
+
+def _other_weights(model: bytes) -> bytes:
+    """The same network with its largest constant, a matrix of weights, turned round."""
+    parsed = graph.parse(model)
+    largest = max(parsed.buffers, key=lambda buffer: 0 if buffer.data is None else len(buffer.data))
+    largest.data = largest.data.reshape(-1, 4)[::-1].reshape(-1)
+    return graph.packed(parsed)
