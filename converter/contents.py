@@ -46,6 +46,8 @@ def look(path: Path) -> Contents:
             return _look(path, _in_folder(path))
         if not path.exists():
             raise InputError(f"there is no bundle at {path}. Give the directory that shelf-convert wrote, or its zip.")
+        if not path.is_file():  # a pipe would keep us waiting
+            raise DataError(f"{path}: neither a directory nor a file. Give the directory of a bundle, or its zip.")
         with zipfile.ZipFile(path) as archive:
             return _look(path, _in_zip(archive))
     except PermissionError as error:
@@ -127,8 +129,8 @@ def _digest(file: IO[bytes], *, keep: bool) -> tuple[str, bytes]:
 def _in_folder(folder: Path) -> Iterator[tuple[str, int, IO[bytes] | None]]:
     """Name, size and opened file of all that lies in a folder, however deep; None for what is no plain file."""
     for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_dir():
+        name = path.relative_to(folder).as_posix().encode(errors="replace").decode()  # it may be no text at all
+        if path.is_dir() and not path.is_symlink():
             continue
         if not path.is_file():
             yield name, 0, None

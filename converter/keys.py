@@ -38,8 +38,11 @@ def generate(path: Path) -> PublicKey:
     """Write a new pair: the private key at `path`, for its owner only, and the public one at `path`.pub.
 
     Raises:
-        InputError: One of them is there already, or cannot be written; nothing is left behind.
+        InputError: One of them is there already, or cannot be written, or `path` itself ends in .pub; nothing is left
+            behind.
     """
+    if path.suffix == ".pub":
+        raise InputError(f"{path} names a public key, and this is where the private one goes. Leave .pub away.")
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

@@ -94,8 +94,10 @@ def test_keygen_never_replaces_a_key(shop: Shop, shelf_convert: Run, name: str) 
 
 
 def test_keygen_says_where_it_cannot_write(shelf_convert: Run, tmp_path: Path) -> None:
-    """A folder that is not there is named, and nothing is left."""
+    """A folder that is not there is named, and so is the half that gets its name by itself; nothing is left."""
     refused(shelf_convert("keygen", tmp_path / "no" / "key"), 66, "no/key", "No such file or directory")
+    refused(shelf_convert("keygen", tmp_path / "key.pub"), 66, "Leave .pub away")
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_signed_bundle_verifies_with_its_key(shop: Shop, shelf_convert: Run) -> None:
@@ -171,6 +173,15 @@ def test_every_file_that_is_wrong_is_named(shop: Shop, shelf_convert: Run) -> No
     refused(shelf_convert("verify", shop.bundle), 65, *words)
     refused(shelf_convert("sign", shop.bundle, "--key", shop.key), 65, *words)
     assert not (shop.bundle / "manifest.sig").exists()
+
+
+def test_what_lies_in_a_folder_cannot_hide(shop: Shop, shelf_convert: Run, tmp_path: Path) -> None:
+    """A folder that is only linked and a name that is no text are found; a pipe in the bundle's place is not read."""
+    (shop.bundle / "more").symlink_to(tmp_path)
+    Path(os.fsdecode(os.fsencode(shop.bundle) + b"/bad-\xff")).write_text("x")
+    refused(shelf_convert("verify", shop.bundle), 65, "more is no plain file", "bad-? is there")
+    os.mkfifo(tmp_path / "pipe")
+    refused(shelf_convert("verify", tmp_path / "pipe"), 65, "neither a directory nor a file")
 
 
 def test_files_beside_the_model_are_held_to_their_hash(shop: Shop, shelf_convert: Run) -> None:
