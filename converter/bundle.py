@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -29,6 +29,7 @@ from converter.targets.choice import Builds
 from edge_agent.bundle import (
     FLOAT_FILE,
     GOLDEN_FILE,
+    GPU_FILE,
     MANIFEST_FILE,
     MODEL_FILE,
     SIGNATURE_FILE,
@@ -123,6 +124,12 @@ def verified(unverified: Bundle, builds: Builds, metrics: Metrics, golden_inputs
     )
 
 
+def slimmed(bundle: Bundle) -> Bundle:
+    """A bundle without its float build, which most devices have no use for."""
+    variants = {name: content for name, content in bundle.variants.items() if name != FLOAT_FILE}
+    return replace(bundle, variants=variants, golden_float=bundle.golden_float if GPU_FILE in variants else None)
+
+
 def default_id(model: Path, model_sha256: str) -> str:
     """A name for a bundle: that of the file, or of its folder where the file is just a model; and a short hash.
 
@@ -201,34 +208,50 @@ def _belonging(out: Path) -> set[str]:
     return {MANIFEST_FILE, SIGNATURE_FILE, *listed}
 
 
-def write(out: Path, bundle: Bundle, others: dict[str, bytes], *, sign: Sign | None = None) -> Bundle:
+def models(bundle: Bundle) -> dict[str, bytes]:
+    """The files that the agent reads beside the manifest, by name."""
+    return {MODEL_FILE: bundle.model, **bundle.variants, GOLDEN_FILE: _golden_file(bundle)}
+
+
+def hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+    """The sha256 (hex) of each file by name."""
+    return {name: sha256(content) for name, content in sorted(files.items())}
+
+
+def write(out: Path, manifest: Manifest, files: Mapping[str, bytes], *, sign: Sign | None = None) -> Manifest:
     """Write a verified bundle, read it back, load it as the agent does, and only then put it at `out`.
 
     Args:
         out: Where it goes; an older bundle is replaced.
-        bundle: With its metrics and golden answers.
-        others: What else goes into the folder, by file name: labels, reports, licence.
+        manifest: With its metrics.
+        files: All that goes into the folder beside it, by name.
         sign: Makes the signature file's content of the manifest's.
+
+    Returns:
+        The manifest with the hash of every file.
 
     Raises:
         InputError: `out` cannot be written, or something stands there that is no bundle.
         BundleError: The agent does not accept what was written.
     """
-    files = {MODEL_FILE: bundle.model, **bundle.variants, GOLDEN_FILE: _golden_file(bundle), **others}
-    hashes = {name: sha256(content) for name, content in sorted(files.items())}
-    manifest = bundle.manifest.model_copy(update={"files": hashes})
-    text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False) + "\n"
-    files[MANIFEST_FILE] = text.encode()
+    manifest = manifest.model_copy(update={"files": hashes(files)})
+    text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False)
+    written = {**files, MANIFEST_FILE: f"{text}\n".encode()}
     if sign is not None:
-        files[SIGNATURE_FILE] = sign(files[MANIFEST_FILE])
+        written[SIGNATURE_FILE] = sign(written[MANIFEST_FILE])
     with _beside(out) as folder:
-        for name, content in files.items():
+        for name, content in written.items():
             _store(folder / name, content)
         _sync(folder)
-        found = read(folder)
-        for variant in (MODEL_FILE, *(name for name in found.variants if name == FLOAT_FILE)):
-            TfliteClassifier(found, runtime="litert", variant=variant)
-    return replace(bundle, manifest=manifest)
+        _accepted(read(folder))
+    return manifest
+
+
+def _accepted(bundle: Bundle) -> None:
+    """Load each build that this machine can run as the agent does; its golden answers must hold."""
+    for variant in (MODEL_FILE, FLOAT_FILE):
+        if variant == MODEL_FILE or variant in bundle.variants:
+            TfliteClassifier(bundle, runtime="litert", variant=variant)
 
 
 def _store(path: Path, content: bytes) -> None:

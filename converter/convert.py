@@ -24,7 +24,7 @@ from converter.quantizing.quantize import converted, of_file
 from converter.targets import choice
 from converter.tflite import lint
 from converter.tflite.metadata import Facts, with_metadata
-from edge_agent.bundle import MODEL_FILE, Bundle
+from edge_agent.bundle import MODEL_FILE, Bundle, Manifest
 from trainer.photos.doubts import of_labels
 
 
@@ -75,9 +75,9 @@ class Show:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """A bundle that was written, and everything that was found out about it."""
+    """The manifest of a bundle that was written, and everything that was found out about it."""
 
-    bundle: Bundle
+    manifest: Manifest
     evidence: Evidence
 
 
@@ -104,16 +104,16 @@ def convert(job: Job, show: Show) -> Outcome:
 
     calibration = calibrate(photos.calibration, labels=trained.labels, size_px=trained.size_px, track=show.track)
     to = choice.precisions(job.target)
-    files = during(show.track, "Converting", lambda: converted(trained.path, calibration.crops, to))
-    lint.check(files["int8"])
+    built = during(show.track, "Converting", lambda: converted(trained.path, calibration.crops, to))
+    lint.check(built["int8"])
     layers = during(show.track, "Measuring each layer", lambda: layer_errors(trained.path, calibration.crops))
-    first = Candidate(f"{len(calibration.crops)} photographs to calibrate with", files["int8"], calibration)
+    first = Candidate(f"{len(calibration.crops)} photographs to calibrate with", built["int8"], calibration)
     climb = Climb(trained, photos, first, layers, choice.may_float(job.target), seed, show.track, said.one)
 
     with gathered(photos.held_out, size_px=trained.size_px, track=show.track) as crops:
         said.all(unlike(looks(calibration.crops), looks(crops)))
         truth = np.asarray([photo.label_index for photo in photos.held_out])
-        keras, float32 = float_answers(trained, files["float32"], crops, show.track)
+        keras, float32 = float_answers(trained, built["float32"], crops, show.track)
         draft = partial(_draft, job, trained, seed, facts, crops)
         exam = Exam(crops, truth, keras, float32, trained.labels, job.bounds, draft)
         tried = until_one_passes(candidates(climb) if job.climb else (first,), exam, said.one)
@@ -124,7 +124,7 @@ def convert(job: Job, show: Show) -> Outcome:
         said.one(f"unproven: {unproven(passed.verdict, job.bounds)}")
     said.all(passed.verdict.warnings)
     said.all(doubt(passed.verdict.metrics, truth))
-    named = {precision: with_metadata(content, facts) for precision, content in files.items()}
+    named = {precision: with_metadata(content, facts) for precision, content in built.items()}
     builds = during(show.track, "Building", lambda: choice.build(job.target, passed.draft.model, named))
     said.all(builds.warnings)
     verified = bundle.verified(passed.draft, builds, passed.verdict.metrics, golden)
@@ -140,8 +140,10 @@ def convert(job: Job, show: Show) -> Outcome:
         calibrated_with=passed.candidate.calibration.names,
         warnings=tuple(said.words),
     )
-    kept, others = packing.packed(verified, evidence, wrapping, slim=job.slim)
-    return Outcome(bundle.write(job.out, kept, others, sign=wrapping.sign), evidence)
+    if job.slim:
+        verified = bundle.slimmed(verified)
+    files = packing.files(verified, evidence, wrapping, slim=job.slim)
+    return Outcome(bundle.write(job.out, verified.manifest, files, sign=wrapping.sign), evidence)
 
 
 class _Said:

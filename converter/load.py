@@ -166,6 +166,11 @@ def keras_network(path: Path) -> Any:
         DataError: Keras cannot load it.
     """
     keras = import_quietly("keras")
+    if strangers := _custom_layers(path):
+        raise DataError(
+            f"{path}: its layer {strangers[0]} is not one of Keras' own, and only its author's program knows what it"
+            " does. Build the network out of built-in layers only."
+        )
     try:
         network = keras.saving.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError, ImportError, zipfile.BadZipFile) as error:
@@ -176,12 +181,32 @@ def keras_network(path: Path) -> Any:
         ) from error
     if not _has_head(network) or not _ends_in(network, "linear"):
         return network
-    return keras.Model(network.inputs, keras.layers.Softmax(name="softmax")(network.outputs[0]))
+    return keras.Model(network.inputs[0], keras.layers.Softmax(name="softmax")(network.outputs[0]))
+
+
+def _custom_layers(path: Path) -> list[str]:
+    """The classes in a `.keras` file that are not of Keras, by its configuration; nothing of it is run."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return []  # Keras will say what is wrong with it
+
+    def walk(part: Any) -> Iterator[str]:
+        if isinstance(part, dict):
+            if "module" in part and str(part["module"]).partition(".")[0] not in ("keras", "builtins"):
+                yield str(part.get("class_name"))
+            part = list(part.values())
+        if isinstance(part, list):
+            for inner in part:
+                yield from walk(inner)
+
+    return sorted(set(walk(config)))
 
 
 def _has_head(network: Any) -> bool:
     """Whether it is known what a network gives, and that it is one row of numbers."""
-    outputs = getattr(network, "outputs", None) or ()
+    outputs: Sequence[Any] = getattr(network, "outputs", None) or ()
     return len(outputs) == 1 and len(outputs[0].shape) == 2
 
 

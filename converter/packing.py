@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from converter import keys
+from converter.bundle import hashes, models
+from converter.judging import page, page_figures
 from converter.judging.evidence import Evidence
 from converter.load import Trained
+from converter.model_card import model_card
 from converter.tflite.metadata import LABELMAP_FILE, LABELS_FILE, Facts, labels_text
-from edge_agent.bundle import FLOAT_FILE, Bundle
+from edge_agent.bundle import Bundle
 from edge_agent.shelf import DataError, InputError
 
 LICENCE_FILE, CARD_FILE, CONFUSION_FILE = "LICENSE", "MODEL_CARD.md", "confusion.png"
@@ -58,8 +61,8 @@ def facts(trained: Trained, *, name: str | None, licence: str | None) -> Facts:
     )
 
 
-def packed(bundle: Bundle, evidence: Evidence, wrapped: Wrapping, *, slim: bool) -> tuple[Bundle, dict[str, bytes]]:
-    """The models that a bundle keeps, and the contents of its other files by name.
+def files(bundle: Bundle, evidence: Evidence, wrapped: Wrapping, *, slim: bool) -> dict[str, bytes]:
+    """The contents of all files of a bundle by name, but for the manifest and its signature.
 
     Args:
         bundle: Verified, with all builds.
@@ -68,18 +71,17 @@ def packed(bundle: Bundle, evidence: Evidence, wrapped: Wrapping, *, slim: bool)
         slim: Only what the agent needs, labels, model card and licence: no float build, no report.
     """
     labels = labels_text(bundle.manifest.labels).encode()
-    others = {
-        LABELS_FILE: labels,
-        LABELMAP_FILE: labels,
-    }
+    found = {**models(bundle), LABELS_FILE: labels, LABELMAP_FILE: labels}
     if wrapped.licence is not None:
-        others[LICENCE_FILE] = wrapped.licence.encode()
-    if slim:
-        variants = {name: content for name, content in bundle.variants.items() if name != FLOAT_FILE}
-        return replace(bundle, variants=variants, golden_float=None if not variants else bundle.golden_float), others
-    if "edgetpu" in evidence.targets:
-        others[EDGETPU_REPORT] = _json(evidence.targets["edgetpu"])
-    return bundle, others
+        found[LICENCE_FILE] = wrapped.licence.encode()
+    if not slim:
+        found[REPORT_FILE] = page.render(evidence).encode()
+        found[FIGURES_FILE] = _json(page_figures.figures(evidence))
+        found[CONFUSION_FILE] = page.confusion_png(evidence)
+        if "edgetpu" in evidence.targets:
+            found[EDGETPU_REPORT] = _json(evidence.targets["edgetpu"])
+    listed = bundle.manifest.model_copy(update={"files": hashes(found)})
+    return {**found, CARD_FILE: model_card(listed, wrapped.licence).encode()}
 
 
 def _json(content: Any) -> bytes:

@@ -28,9 +28,9 @@ class Bars:
 
 def table(outcome: Outcome) -> Table:
     """The figures of a conversion: accuracy, size and time, float beside int8."""
-    evidence, metrics = outcome.evidence, outcome.bundle.manifest.metrics
+    evidence, metrics = outcome.evidence, outcome.manifest.metrics
     verdict = evidence.verdict
-    figures = Table("", "float", "int8", title=f"Bundle {outcome.bundle.manifest.id}", title_justify="left")
+    figures = Table("", "float", "int8", title=f"Bundle {outcome.manifest.id}", title_justify="left")
     for column in figures.columns[1:]:
         column.justify = "right"
     figures.add_row(f"top-1, {metrics.count} photographs", f"{metrics.float_top1:.1%}", f"{metrics.int8_top1:.1%}")

@@ -89,7 +89,6 @@ def judge(truth: Indices, *, by_float: Indices, by_int8: Indices, labels: Sequen
         drop_bound_points=limit_points,
         proven=limit_points <= bounds.proof_points,
     )
-    counts = {name: int(mine.sum()) for name, mine in present}
     drop_points = (lost - won) / count * 100
     drops = _recall_drops(metrics, bounds)
     enough = {name: int(mine.sum()) >= RECALL_COUNT for name, mine in present}

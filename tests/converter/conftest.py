@@ -108,7 +108,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     keras = import_quietly("keras")
     home = tmp_path_factory.mktemp("workshop")
     write_photographs(home / "data" / "train", each=60, seed=1)
-    write_photographs(home / "data" / "test", each=30, seed=2)
+    write_photographs(home / "data" / "test", each=80, seed=2)  # enough to prove the bound
 
     from converter.photographs import choose
     from trainer.photos.data import load, read
@@ -141,7 +141,9 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 def conversion(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Conversion:
     """The bundle of the tiny network, by the command line."""
     out = tmp_path_factory.mktemp("converted") / "new" / "bundle"
-    result = run_shelf_convert(workshop.model, "--calibrate", workshop.data, "--out", out, "--calibration-count", 90)
+    result = run_shelf_convert(
+        workshop.model, "--calibrate", workshop.data, "--out", out, "--calibration-count", 120, "--target", "all"
+    )
     assert result.exit_code == 0, result.output
     return Conversion(out, result.output)
 

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter.bundle import check_id, check_target, choose_golden, default_id, write
-from converter.judging.verify import Verification
-from edge_agent.bundle import Bundle, read
+from converter.bundle import check_id, check_target, choose_golden, default_id, models, write
+from edge_agent.bundle import read
 from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import BundleError, InputError
 from trainer.photos.data import gather
@@ -28,10 +27,15 @@ def test_the_agent_accepts_a_bundle(converted: Path, workshop: Any) -> None:
     assert right.mean() > 0.85
 
 
-def test_a_bundle_is_three_files_that_anyone_may_read(converted: Path) -> None:
-    """A bundle holds its three files and nothing else, and a service under another user can open it."""
-    assert sorted(file.name for file in converted.iterdir()) == ["golden.npz", "manifest.json", "model.tflite"]
+def test_a_bundle_holds_what_other_people_and_tools_need(converted: Path) -> None:
+    """Beside what the agent reads lie labels, reports and a model card, each hashed, and anyone may read them."""
+    names = sorted(file.name for file in converted.iterdir())
+    wanted = {"MODEL_CARD.md", "confusion.png", "edgetpu.json", "golden.npz", "labelmap.txt", "labels.txt"}
+    wanted |= {"model.tflite", "model_float.tflite", "model_gpu.tflite", "report.html", "report.json"}
+    assert set(names) == wanted | {"manifest.json"}
+    assert set(read(converted).manifest.files) == wanted
     assert converted.stat().st_mode & 0o055 == 0o055
+    assert all(file.stat().st_mode & 0o044 == 0o044 for file in converted.iterdir())
     assert [path.name for path in converted.parent.iterdir()] == ["bundle"]
 
 
@@ -41,10 +45,12 @@ def test_the_manifest_says_where_the_model_comes_from(converted: Path, workshop:
     assert manifest.recipe["training"] == {"network": "test"}
     assert manifest.recipe["card"] == {"data": {}, "rejection": {"threshold": 0.4}}
     assert manifest.recipe["conversion"]["dense"] == "per-tensor"
-    assert manifest.calibration.count == 90
-    assert manifest.metrics.count == 90
+    assert manifest.calibration.count == 120
+    assert len(manifest.calibration.list_sha256 or "") == 64
+    assert manifest.metrics.count == 240
+    assert manifest.metrics.proven
     assert set(manifest.metrics.int8_recall) == set(workshop.labels)
-    assert manifest.delegates == ("cpu",)
+    assert manifest.delegates == ("cpu", "gpu")
     assert manifest.versions["tensorflow"].startswith("2.")
     assert "time" not in json.dumps(manifest.recipe)
 
@@ -58,9 +64,8 @@ def test_golden_answers_cover_every_class(converted: Path) -> None:
 
 def test_golden_photographs_are_the_surest_of_each_answer() -> None:
     """Golden rows are taken in turn from each answer, the surest first, so that no rounding changes the winner."""
-    winners = np.asarray([0, 0, 0, 1, 2])
-    margins = np.asarray([0.1, 0.9, 0.5, 0.3, 0.2], dtype=np.float32)
-    assert choose_golden(winners, margins) == (1, 3, 4, 2, 0)
+    scores = [[0.5, 0.4, 0.1], [0.95, 0.05, 0.0], [0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.3, 0.2, 0.5]]
+    assert choose_golden(np.asarray(scores, dtype=np.float32)) == (1, 3, 4, 2, 0)
 
 
 def test_a_bundle_is_named_after_its_model() -> None:
@@ -83,20 +88,17 @@ def test_only_a_bundle_is_ever_replaced(converted: Path, tmp_path: Path) -> None
         check_target(tmp_path / "holiday.jpg")
 
 
-def _verified(bundle: Bundle) -> Verification:
-    return Verification(bundle.manifest.metrics, np.zeros(1, np.int64), np.zeros(1, np.float32), 0.1)
-
-
 def test_an_older_bundle_is_replaced_whole(converted: Path, tmp_path: Path) -> None:
     """Writing over an older bundle leaves the new one and nothing beside it, also through a symbolic link."""
     shutil.copytree(converted, tmp_path / "bundle-1")
     (tmp_path / "current").symlink_to("bundle-1")
     bundle = read(converted)
     newer = replace(bundle, manifest=bundle.manifest.model_copy(update={"id": "newer"}))
-    write(tmp_path / "current", newer, _verified(bundle), bundle.golden_inputs)
+    write(tmp_path / "current", newer.manifest, models(newer))
     assert read(tmp_path / "bundle-1").manifest.id == "newer"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle-1", "current"]
     assert (tmp_path / "current").is_symlink()
+    assert not (tmp_path / "bundle-1" / "report.html").exists()
 
 
 def test_what_the_agent_does_not_accept_is_not_written(converted: Path, tmp_path: Path) -> None:
@@ -105,6 +107,6 @@ def test_what_the_agent_does_not_accept_is_not_written(converted: Path, tmp_path
     bundle = read(converted)
     odd = bundle.manifest.model_copy(update={"labels": (*bundle.manifest.labels, "star")})
     with pytest.raises(BundleError):
-        write(out, replace(bundle, manifest=odd), _verified(bundle), bundle.golden_inputs)
+        write(out, odd, models(bundle))
     assert read(out).manifest == bundle.manifest
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

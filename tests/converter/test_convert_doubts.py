@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from converter.convert import Job, convert
-from converter.load import load
+from converter.convert import Job, Show, convert
+from converter.load import import_quietly, load
 from edge_agent.shelf import InputError
 
 
@@ -15,7 +15,7 @@ def _warnings(job: Job) -> list[str]:
     """What a conversion that is stopped warns of, but for the special classes, which no drawing has."""
     said: list[str] = []
     with pytest.raises(InputError, match="gone"):
-        convert(job, warn=said.append, track=_stop)
+        convert(job, Show(warn=said.append, track=_stop))
     return [message for message in said if "there is no class" not in message]
 
 
@@ -34,11 +34,22 @@ def test_enough_photographs_need_no_warning(job: Job) -> None:
     assert _warnings(job) == []
 
 
-def test_few_photographs_are_warned_of(job: Job) -> None:
-    """Fewer than 100 photographs to calibrate with are converted, but not in silence."""
-    assert _warnings(replace(job, calibration_count=99)) == [
-        "only 99 photographs to calibrate with; 100 or more lose less."
-    ]
+def test_a_wide_layer_behind_flatten_is_warned_of(job: Job, save: Any, tmp_path: Path) -> None:
+    """A network whose weights are nearly all in one dense layer behind Flatten is told what would make it small."""
+    keras = import_quietly("keras")
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            layers.Input((48, 48, 3)),
+            layers.Conv2D(4, 3, strides=1),
+            layers.Flatten(),
+            layers.Dense(8),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    (warning,) = _warnings(replace(job, model=save(network, tmp_path / "wide.keras")))
+    assert "behind Flatten has 8464 inputs, and 100% of all weights" in warning
+    assert "GlobalAveragePooling2D" in warning
 
 
 def test_photographs_that_may_have_been_trained_on_are_warned_of(job: Job, tmp_path: Path) -> None:
@@ -58,7 +69,7 @@ def test_a_network_that_cannot_see_a_gap_is_warned_of(job: Job) -> None:
     """A network without the classes of gaps and arms is converted, but not in silence."""
     said: list[str] = []
     with pytest.raises(InputError, match="gone"):
-        convert(job, warn=said.append, track=_stop)
+        convert(job, Show(warn=said.append, track=_stop))
     assert len(said) == 1
     assert 'cannot see a gap: there is no class "empty"' in said[0]
     assert 'cannot tell an arm from a product: there is no class "occluded"' in said[0]

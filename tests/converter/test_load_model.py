@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from converter.load import import_quietly, load
@@ -87,14 +88,76 @@ def test_a_size_that_does_not_match_is_told(copy: Path) -> None:
         load(copy)
 
 
-def test_a_network_without_a_softmax_is_told(save: Callable[..., Path], tmp_path: Path) -> None:
-    """Outputs that are no probabilities are refused, for the agent would take them as such."""
+def test_a_network_without_a_head_is_told(save: Callable[..., Path], tmp_path: Path) -> None:
+    """Outputs that are neither probabilities nor logits are refused, for the agent would take them as such."""
     layers = import_quietly("keras").layers
     network = import_quietly("keras").Sequential(
-        [layers.Input((48, 48, 3)), layers.GlobalAveragePooling2D(), layers.Dense(3)]
+        [layers.Input((48, 48, 3)), layers.GlobalAveragePooling2D(), layers.Dense(3, activation="relu")]
     )
     with pytest.raises(DataError, match="without a softmax"):
-        load(save(network, tmp_path / "logits.keras"))
+        load(save(network, tmp_path / "relu.keras"))
+
+
+def test_logits_become_probabilities(save: Callable[..., Path], tmp_path: Path) -> None:
+    """A network that ends in logits gets the softmax that its training had in the loss."""
+    keras = import_quietly("keras")
+    network = keras.Sequential([keras.Input((48, 48, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)])
+    trained = load(save(network, tmp_path / "logits.keras"))
+    crops = np.random.default_rng(0).uniform(0, 255, (4, 48, 48, 3)).astype(np.float32)
+    answers = np.asarray(trained.network(crops))
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
+    assert (answers.argmax(axis=1) == np.asarray(network(crops)).argmax(axis=1)).all()
+
+
+def test_a_network_for_any_size_is_told(save: Callable[..., Path], tmp_path: Path) -> None:
+    """A network whose pictures may have any size is refused, with the size that its card names."""
+    layers = import_quietly("keras").layers
+    network = import_quietly("keras").Sequential(
+        [layers.Input((None, None, 3)), layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")]
+    )
+    path = save(network, tmp_path / "any.keras")
+    _edit(path, size_px=48)
+    with pytest.raises(DataError, match=r"pictures of any size.*keras\.Input\(\(48, 48, 3\)\)"):
+        load(path)
+
+
+def test_a_network_with_two_inputs_is_told(save: Callable[..., Path], tmp_path: Path) -> None:
+    """A network that wants something beside the picture is refused."""
+    keras = import_quietly("keras")
+    given = keras.Input((48, 48, 3)), keras.Input((48, 48, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Add()(given))
+    network = keras.Model(given, keras.layers.Dense(3, activation="softmax")(pooled))
+    with pytest.raises(DataError, match="one input"):
+        load(save(network, tmp_path / "two.keras"))
+
+
+def test_a_custom_layer_is_told(save: Callable[..., Path], tmp_path: Path) -> None:
+    """A network with a layer that only its author has is refused by name, and nothing of it is run."""
+    keras = import_quietly("keras")
+
+    class Secret(keras.layers.Layer):  # type: ignore[name-defined,misc]
+        """Of somebody else's program."""
+
+        def call(self, given: Any) -> Any:
+            """Do nothing."""
+            return given
+
+    network = keras.Sequential(
+        [
+            keras.Input((48, 48, 3)),
+            Secret(),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    with pytest.raises(DataError, match=r"its layer Secret is not one of Keras. own.*built-in layers only"):
+        load(save(network, tmp_path / "custom.keras"))
+
+
+def test_a_file_that_was_converted_already_is_told(converted: Path) -> None:
+    """A TFLite file is sent to the command that takes one."""
+    with pytest.raises(DataError, match=r"a TFLite file, so converted already.*shelf-convert describe"):
+        load(converted / "model.tflite")
 
 
 def test_a_softmax_within_a_network_counts(save: Callable[..., Path], tmp_path: Path) -> None:

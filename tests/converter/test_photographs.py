@@ -19,25 +19,25 @@ def _photos(*counts: int) -> tuple[Photo, ...]:
 
 def test_every_class_is_calibrated_with() -> None:
     """Photographs are taken in turn from each class, so that a rare product still sets its ranges."""
-    chosen = choose(_photos(500, 4, 100), count=30, seed=0, where=Path("data"))
+    chosen = choose(_photos(500, 4, 100), count=130, seed=0, where=Path("data"))
     counts = [sum(photo.label_index == label for photo in chosen) for label in range(3)]
-    assert counts == [13, 4, 13]
+    assert counts == [63, 4, 63]
 
 
 def test_the_seed_alone_decides() -> None:
     """The same photographs and seed give the same choice in the same order; another seed gives another."""
-    photos = _photos(50, 50)
-    assert choose(photos, count=30, seed=1, where=Path()) == choose(photos, count=30, seed=1, where=Path())
-    assert choose(photos, count=30, seed=1, where=Path()) != choose(photos, count=30, seed=2, where=Path())
+    photos = _photos(90, 90)
+    assert choose(photos, count=130, seed=1, where=Path()) == choose(photos, count=130, seed=1, where=Path())
+    assert choose(photos, count=130, seed=1, where=Path()) != choose(photos, count=130, seed=2, where=Path())
 
 
 def test_too_few_photographs_to_calibrate_are_refused() -> None:
-    """Fewer than 20 photographs are refused with the number seen, for they don't show the ranges of a network."""
-    with pytest.raises(DataError, match=r"data: 19 photographs to calibrate with, at least 20 are needed"):
-        choose(_photos(10, 9), count=300, seed=0, where=Path("data"))
+    """Fewer than 100 photographs are refused with the number seen, for they don't show the ranges of a network."""
+    with pytest.raises(DataError, match=r"data: 99 photographs to calibrate with, at least 100 are needed"):
+        choose(_photos(50, 49), count=300, seed=0, where=Path("data"))
     with pytest.raises(DataError, match="--calibration-count"):
-        choose(_photos(50, 50), count=10, seed=0, where=Path("data"))
-    assert len(choose(_photos(10, 10), count=300, seed=0, where=Path("data"))) == 20
+        choose(_photos(90, 90), count=99, seed=0, where=Path("data"))
+    assert len(choose(_photos(50, 50), count=300, seed=0, where=Path("data"))) == 100
 
 
 def test_only_the_training_part_calibrates(workshop: Any) -> None:

@@ -23,18 +23,27 @@ def broken(tmp_path_factory: pytest.TempPathFactory, workshop: Any) -> Path:
     folder = tmp_path_factory.mktemp("broken")
     for label in workshop.labels:
         (folder / label).mkdir()
-        for number in range(40):
+        for number in range(60):
             cv2.imwrite(str(folder / label / f"{number}.png"), np.full((64, 64, 3), 2, dtype=np.uint8))
     return folder
 
 
 def test_a_conversion_ends_with_its_figures(conversion: Any) -> None:
-    """A conversion shows both accuracies, the drop, agreement, size and time, and warns of little to calibrate with."""
+    """A conversion shows both accuracies, the drop and its bound, agreement, size and time, and where the report is."""
     name = read(conversion.out).manifest.id
     assert name.startswith("workshop")
-    for part in (name, "top-1, 90 photographs", "drop, points", "agreement", "KB", "ms per crop"):
+    for part in (
+        name,
+        "top-1, 240 photographs",
+        "drop, points",
+        "(proven)",
+        "agreement",
+        "report.html",
+        "KB",
+        "ms per crop",
+    ):
         assert part in conversion.said
-    assert "only 90 photographs to calibrate with" in conversion.said
+    assert "edgetpu_compiler is not on the PATH" in conversion.said
     assert "proves nothing" not in conversion.said
 
 
@@ -44,7 +53,7 @@ def test_a_broken_calibration_is_refused(
     """A network that int8 has spoilt ends with status 2, leaves nothing, and keeps an older bundle to the byte."""
     out = Path(shutil.copytree(converted, tmp_path / "bundle"))
     before = {file.name: file.read_bytes() for file in out.iterdir()}
-    arguments = ("--calibrate", broken, "--evaluate", workshop.data / "test", "--out", out)
+    arguments = ("--calibrate", broken, "--evaluate", workshop.data / "test", "--out", out, "--no-ladder")
     result = shelf_convert(workshop.model, *arguments)
     assert result.exit_code == 2, result.output
     for part in ("refused", "points", "at most 1 are allowed", "--max-drop"):
@@ -78,8 +87,11 @@ def test_bad_inputs_end_with_a_message(workshop: Any, shelf_convert: Run, tmp_pa
         (tmp_path / "gone.keras", workshop.data, (), 66, "gone.keras"),
         (tmp_path / "text.keras", workshop.data, (), 65, "not a .keras file"),
         (workshop.model, tmp_path / "nowhere", (), 66, "nowhere"),
-        (workshop.model, workshop.data, ("--calibration-count", 19), 65, "at least 20"),
+        (workshop.model, workshop.data, ("--calibration-count", 99), 65, "at least 100"),
         (workshop.model, workshop.data, ("--id", "a/b"), 66, "--id"),
+        (workshop.model, workshop.data, ("--licence", tmp_path / "gone.txt"), 66, "gone.txt"),
+        (workshop.model, workshop.data, ("--sign", tmp_path / "gone.key"), 66, "gone.key"),
+        (workshop.model, workshop.data, ("--sign", tmp_path / "text.keras"), 65, "text.keras"),
     ]
     for model, data, more, status, part in cases:
         result = shelf_convert(model, "--calibrate", data, "--out", tmp_path / "bundle", *more)
@@ -98,6 +110,15 @@ def test_help_does_not_wait_for_tensorflow() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={"COLUMNS": "200"}
     )
-    for option in ("--calibrate", "--evaluate", "--out", "--max-drop", "--calibration-count", "--id", "--seed"):
+    for option in (
+        "--calibrate",
+        "--evaluate",
+        "--out",
+        "--target",
+        "--max-drop",
+        "--allow-unproven",
+        "--sign",
+        "--seed",
+    ):
         assert option in done.stdout
     assert done.stdout.splitlines()[-1] == "False False"

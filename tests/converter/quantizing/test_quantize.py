@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter.bundle import answers, draft
-from converter.calibrate import Calibration, calibrate
+from converter.bundle import Parts, answers, draft
+from converter.calibrate import Calibration
 from converter.load import Trained, import_quietly, load
-from converter.photographs import find
 from converter.quantizing.quantize import Quantized, quantize, representative
 from converter.tflite import graph, lint
-from edge_agent.bundle import read
+from edge_agent.bundle import FLOAT_FILE, GPU_FILE, MODEL_FILE, read
 from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import DataError
 
@@ -44,9 +43,7 @@ def mobilenet(save: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
 
 
 def _as_the_agent_runs_it(made: Made, crops: np.ndarray) -> np.ndarray:
-    unverified = draft(
-        made.trained, made.quantized, made.calibration, bundle_id=None, recipe={}, golden_inputs=crops[:1]
-    )
+    unverified = draft(Parts(made.trained, made.quantized, made.calibration, {}, None), crops[:1])
     scores = TfliteClassifier(unverified).classify(crops)
     ends = made.quantized.ends
     return np.rint(scores / ends.output_scale + ends.output_zero_point).astype(np.uint8)
@@ -71,14 +68,17 @@ def test_convolutions_are_per_channel_and_dense_layers_per_tensor(converted: Pat
     assert scales == {"CONV_2D": [8, 16], "FULLY_CONNECTED": [1, 1]}
 
 
-def test_the_same_inputs_give_the_same_file(workshop: Any, converted: Path) -> None:
-    """A second conversion in another process gives the same sha256, for the model and for the photographs."""
-    trained = load(workshop.model)
-    photos = find(workshop.data, evaluate=None, labels=trained.labels, count=90, seed=0)
-    calibration = calibrate(photos.calibration, size_px=trained.size_px)
-    bundle = read(converted)
-    assert calibration.sha256 == bundle.manifest.calibration.sha256
-    assert quantize(trained, calibration).sha256 == bundle.model_sha256
+def test_the_same_inputs_give_the_same_file(workshop: Any, converted: Path, shelf_convert: Any, tmp_path: Path) -> None:
+    """A second conversion gives the same bytes: models, golden answers, and the hashes of the photographs."""
+    arguments = ("--calibrate", workshop.data, "--calibration-count", 120, "--target", "all", "--slim", "--no-ladder")
+    result = shelf_convert(workshop.model, *arguments, "--out", tmp_path / "again")
+    assert result.exit_code == 0, result.output
+    first, again = read(converted).manifest, read(tmp_path / "again").manifest
+    for name in (MODEL_FILE, GPU_FILE, "labels.txt"):
+        assert first.files[name] == again.files[name], name
+    assert (first.calibration, first.metrics, first.id) == (again.calibration, again.metrics, again.id)
+    assert FLOAT_FILE in first.files
+    assert FLOAT_FILE not in again.files
 
 
 def test_a_network_with_flatten_runs_in_batches(converted: Path) -> None:
