@@ -1,0 +1,1 @@
+"""Quantization-aware fine-tuning: a network learns to live with int8 before it is converted."""

@@ -1,0 +1,143 @@
+"""A trained network, photographs → a network that loses less in int8. Imports TensorFlow: import it lazily.
+
+The network learns to answer in int8 as it does in float: each view of a photograph is answered by the float network,
+and the rounded one is trained towards that answer. Labels are not needed, and what the float network knows is kept.
+Views are those of its training, by its card. What comes out is a float network with folded batch norm; it is converted
+as any other, and its ranges are measured on the same photographs again, so the training measures them anew each epoch.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from converter.calibrate import Calibration
+from converter.load import Trained
+from converter.photographs import Track, untracked
+from converter.quantizing.qat.fake import Fake
+from converter.quantizing.qat.fold import folded
+from edge_agent.shelf import DataError
+from trainer.nets.models import predictor
+from trainer.photos.data import Photo
+from trainer.training.loss import loss_of
+from trainer.training.recipe import Recipe
+from trainer.training.step import rate, trainee
+from trainer.training.strategy import assemble
+from trainer.views.augment import Jitter, asked
+from trainer.views.feed import batches, open_album, steps_per_epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How long and how fast to fine-tune; `lr` is the peak of a half cosine. Small steps: the network is good."""
+
+    epochs: int = 4
+    batch: int = 32
+    lr: float = 5e-5
+    seed: int = 0
+
+
+def fine_tune(
+    trained: Trained,
+    photos: Sequence[Photo],
+    calibration: Calibration,
+    tuning: Tuning | None = None,
+    *,
+    track: Track = untracked,
+) -> keras.Model:
+    """Fine-tune a network for int8.
+
+    Args:
+        trained: The float network; it is left as it is.
+        photos: Those that it was trained on; unreadable ones are left out, and labels are not looked at.
+        calibration: What the conversion afterwards is calibrated with.
+        tuning: How; by default 4 epochs.
+        track: Shows how far it is.
+
+    Returns:
+        A float network with the same input and output, for `write` and the conversion.
+
+    Raises:
+        DataError: No photograph can be read, or the loss was no number.
+    """
+    tuning = tuning or Tuning()
+    album = open_album(photos, size_px=trained.size_px, watch=_Stages(track))
+    if not album.photos:
+        first = next(iter(album.problems), "there are none")
+        raise DataError(f"none of {len(photos)} photographs to fine-tune on can be read: {first}")
+    network = folded(trained.network)
+    fake = Fake(network)
+    teacher = predictor(trained.network)
+
+    recipe = Recipe(network="fake", size_px=trained.size_px, lr=tuning.lr, batch=min(tuning.batch, len(album.photos)))
+    student = trainee(fake, recipe, loss_of(recipe), assemble("none"))
+    steps = steps_per_epoch(len(album.photos), batch=recipe.batch)
+    total = tuning.epochs * steps
+    with closing(batches(album, batch=recipe.batch, jitter=_jitter(trained), seed=tuning.seed)) as stream:
+        for step in track(range(total), "Fine-tuning for int8"):
+            if step % steps == 0:
+                fake.measure(calibration.crops)
+            student.at_rate(rate(step, total, tuning.lr))
+            pixels, _ = next(stream)
+            loss, _ = student.step(pixels, teacher(pixels))
+            if not np.isfinite(loss):
+                raise DataError(f"fine-tuning for int8 came to a loss of {loss} in step {step + 1}. Lower its rate.")
+    return network
+
+
+def write(network: keras.Model, trained: Trained, path: Path, tuning: Tuning | None = None) -> Path:
+    """Write a fine-tuned network, and the card of the one that it was made of with a word on how.
+
+    Args:
+        network: Of `fine_tune`.
+        trained: What it was made of.
+        path: Ends in `.keras`.
+        tuning: As it was given to `fine_tune`.
+    """
+    tuning = tuning or Tuning()
+    card = json.loads(trained.path.with_suffix(".json").read_text(encoding="utf-8"))
+    how = {"of_sha256": trained.sha256, "epochs": tuning.epochs, "lr": tuning.lr, "seed": tuning.seed}
+    network.save(path)
+    path.with_suffix(".json").write_text(json.dumps({**card, "fine_tuned": how}, indent=2, ensure_ascii=False) + "\n")
+    return path
+
+
+def _jitter(trained: Trained) -> Jitter:
+    """How far views differ from photographs: as in the training where its card says so, else as usual."""
+    usual = Recipe(network="any", size_px=trained.size_px)
+
+    def figure(name: str) -> Any:
+        found = trained.recipe.get(name)
+        return found if isinstance(found, int | float) else getattr(usual, name)
+
+    return asked(
+        strength=float(figure("augment")),
+        crop=float(figure("crop")),
+        effects=float(figure("effects")),
+        flip=bool(figure("flip")),
+    )
+
+
+class _Stages:
+    """A `trainer.report.Watch` that shows its stages by a `Track`."""
+
+    def __init__(self, track: Track) -> None:
+        self._track = track
+        self._shown: Iterator[int] = iter(())
+
+    def begin(self, stage: str, total: int) -> None:
+        """Show a new stage."""
+        self._shown = iter(self._track(range(total), stage.capitalize()))
+
+    def advance(self, note: str = "") -> None:
+        """Show one more step."""
+        del note
+        next(self._shown, None)
+
+    def say(self, line: str) -> None:
+        """Nothing is said: an unreadable photograph is left out."""
