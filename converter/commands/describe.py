@@ -58,7 +58,7 @@ def model_of(file: Path) -> tuple[bytes, str]:
     if content[4:8] == TFLITE:
         return content, str(file)
     if content[:4] == ZIP:
-        return _zipped(file), f"{file}: {MODEL_FILE}"
+        return _zipped(file), str(file / MODEL_FILE)
     if not content:
         raise DataError(f"{file}: an empty file. Copy it again.")
     if content[:4] == HDF5:

@@ -32,10 +32,15 @@ INT8 = frozenset(
         "MUL",
         "PAD",
         "QUANTIZE",
+        "REDUCE_MAX",
+        "REDUCE_MIN",
         "RESHAPE",
         "RESIZE_BILINEAR",
+        "SLICE",
         "SPLIT",
+        "STRIDED_SLICE",
         "SUB",
+        "SUM",
         "TANH",
         "TRANSPOSE",
         "TRANSPOSE_CONV",
@@ -49,6 +54,7 @@ FLOAT = INT8 | {
     "EXP",
     "GELU",
     "HARD_SWISH",
+    "LOG",
     "MAXIMUM",
     "MINIMUM",
     "NEG",
@@ -61,7 +67,6 @@ FLOAT = INT8 | {
     "SQUARE",
     "SQUARED_DIFFERENCE",
     "SQRT",
-    "SUM",
 }
 """Operators that it has float kernels for."""
 
@@ -104,10 +109,17 @@ def _reason(operation: Operation) -> str:
         return "it turns uint8 into int8 or back, which costs microseconds"
     if operation.code == "SPLIT" and len(operation.outputs) > SPLIT_MAX:
         return f"it splits into {len(operation.outputs)}, and XNNPACK into {SPLIT_MAX} at most"
+    if operation.code == "STRIDED_SLICE" and any(stride != 1 for stride in _strides(operation)):
+        return "it takes steps, and XNNPACK slices without"
     known = FLOAT if kinds <= {"FLOAT32", "FLOAT16"} else INT8
     if operation.code in known:
         return ""
     return f"XNNPACK has no kernel for it on {' and '.join(sorted(kinds)).lower()}"
+
+
+def _strides(operation: Operation) -> tuple[int, ...]:
+    strides = operation.input(3)
+    return strides.integers if strides else ()
 
 
 def _parts(file: View, taken: Collection[int]) -> int:

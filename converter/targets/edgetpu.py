@@ -5,6 +5,7 @@ between it and an earlier one on the Edge TPU: the compiler makes one part, and 
 on the CPU. Held against Coral's own pairs of models in the tests.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -81,7 +82,7 @@ def of(file: View, *, name: str = "model.tflite") -> EdgeTpu:
         on_chip_bytes=on_chip_bytes,
         fit=edgetpu_memory.fit(on_chip_bytes),
         warnings=tuple(_warnings(file)),
-        command=f"edgetpu_compiler -s -o . {name}",
+        command=f"edgetpu_compiler -s -o . {shlex.quote(name)}",
     )
 
 

@@ -29,7 +29,7 @@ def tables(description: Description, *, title: str) -> RenderableType:
         Text(),
     ]
     parts.append(_targets(description))
-    if description.edgetpu and not description.edgetpu.refusal:
+    if description.edgetpu and description.edgetpu.mapped:
         parts += [Text(), Text("To compile it for the Edge TPU:"), _whole(description.edgetpu.command)]
     return Stack(*parts)
 
@@ -128,7 +128,8 @@ def _cpu(cpu: Cpu) -> Iterator[str]:
         yield f"LiteRT runs it; XNNPACK takes all {len(cpu.operators)} operators."
     else:
         taken = sum(one.mapped for one in cpu.operators)
-        yield f"LiteRT runs it; XNNPACK takes {taken} of {len(cpu.operators)} operators, in {_counted(cpu.parts, 'part')}."
+        parts = _counted(cpu.parts, "part")
+        yield f"LiteRT runs it; XNNPACK takes {taken} of {len(cpu.operators)} operators, in {parts}."
     yield from _reasons(cpu.operators)
 
 
