@@ -28,6 +28,7 @@ from edge_agent.messages import INFO_SCHEMA, ModelInfo, Topics
 from edge_agent.pipeline import CameraPlan, Watch
 from edge_agent.publish import MqttPublisher
 from edge_agent.shelf import ConfigError
+from edge_agent.signature import check_signature
 from edge_agent.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -50,13 +51,16 @@ class Model:
 
 
 def load_model(settings: Settings) -> Model:
-    """Read the bundle, load the model and hold it against its golden outputs.
+    """Read the bundle, check whose it is, load the model and hold it against its golden outputs.
 
     Raises:
-        BundleError: It is broken, altered, or does not answer as it must.
+        BundleError: It is broken, altered, not signed by the key that the settings name, or does not answer as it must.
+        ConfigError: That key cannot be read.
         DelegateError: The accelerator that the settings name cannot be used.
     """
     bundle, section = bundles.read(settings.model.bundle), settings.model
+    if section.signed_by is not None:
+        check_signature(section.bundle, bundle, section.signed_by)
     wish = Wish(section.delegate, section.delegate_library or EDGETPU_LIBRARY, section.runtime, section.threads)
     loaded = delegates.load(bundle, wish)
     variant = loaded.classifier.plan.variant

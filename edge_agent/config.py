@@ -51,6 +51,10 @@ class ModelSection(_Section):
     """`[model]`: the bundle that shelf-convert wrote."""
 
     bundle: Path = Field(description="Directory or zip of the model bundle.")
+    signed_by: Path | None = Field(
+        None,
+        description="Public key (PEM) that must have signed the bundle; without it, unsigned ones are taken as well.",
+    )
     runtime: Literal["auto", "litert", "tflite-runtime"] = Field(
         "auto", description="TFLite runtime; `auto` takes LiteRT where it is installed."
     )
@@ -306,7 +310,9 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     library = settings.model.delegate_library
     if library is not None and "/" in library:  # a mere name is for the system's loader to find
         library = str(folder / library)
-    model = settings.model.model_copy(update={"bundle": folder / settings.model.bundle, "delegate_library": library})
+    key = settings.model.signed_by and folder / settings.model.signed_by
+    anchored = {"bundle": folder / settings.model.bundle, "signed_by": key, "delegate_library": library}
+    model = settings.model.model_copy(update=anchored)
     outbox = settings.outbox.model_copy(update={"path": folder / settings.outbox.path})
     cameras = [
         camera

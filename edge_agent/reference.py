@@ -76,8 +76,9 @@ the picture. Its slots are named `r1c1`, `r1c2`, … from the top left.
 
 ## Paths
 
-A relative path of a bundle, an outbox, a password file or a clip is relative to the folder of the configuration file.
-So is that of `delegate_library` where it has a `/`; a name without one is looked for where the system's libraries are.
+A relative path of a bundle, a key, an outbox, a password file or a clip is relative to the folder of the configuration
+file. So is that of `delegate_library` where it has a `/`; a name without one is looked for where the system's libraries
+are.
 
 ## Products
 

@@ -3,14 +3,20 @@
 import json
 import shutil
 import subprocess
+import tomllib
 from base64 import b64encode
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from typer.testing import CliRunner
 
+from edge_agent.agent import load_model
 from edge_agent.bundle import read
+from edge_agent.cli import app
+from edge_agent.config import load
+from edge_agent.demo.store import write_config
 from edge_agent.shelf import BundleError, ConfigError, DataError, InputError
 from edge_agent.signature import (
     PublicKey,
@@ -22,7 +28,7 @@ from edge_agent.signature import (
     public_key,
     read_public_key,
 )
-from tests.conftest import REPO
+from tests.conftest import REPO, free_port
 
 MANIFEST = b'{"id": "demo"}\n'
 OURS, THEIRS = (ed25519.Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2))
@@ -178,6 +184,55 @@ def test_a_zip_brings_its_signature_along(tmp_path):
     packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "bundle"))
     assert read(packed).signature == signature
     check_signature(packed, read(packed), tmp_path / "agent.pub")
+
+
+@pytest.fixture
+def demo_config(tmp_path):
+    """The demo's configuration with a copy of its bundle, and a key that must have signed it, beside it."""
+    shutil.copytree(REPO / "edge_agent" / "demo" / "bundle", tmp_path / "signed")
+    (tmp_path / "agent.pub").write_bytes(pem(OURS))
+    path = write_config(tmp_path, port=free_port(), protocol="5")
+    section = tomllib.loads(path.read_text())["model"]["bundle"]
+    replacement = 'bundle = "signed"\nsigned_by = "agent.pub"'
+    path.write_text(path.read_text().replace(f'bundle = "{section}"', replacement))
+    return path
+
+
+def test_signed_by_lies_beside_the_configuration(demo_config):
+    """A relative path of a key is relative to the configuration file, and no key at all is the default."""
+    assert load(demo_config).model.signed_by == demo_config.parent / "agent.pub"
+    demo_config.write_text(demo_config.read_text().replace('signed_by = "agent.pub"', ""))
+    assert load(demo_config).model.signed_by is None
+
+
+def test_the_agent_loads_only_what_its_key_signed(demo_config):
+    """Unsigned or signed by another key, the model is not loaded; signed by the right one, it is."""
+    folder = demo_config.parent / "signed"
+    manifest = (folder / "manifest.json").read_bytes()
+    with pytest.raises(BundleError, match=r"it is not signed"):
+        load_model(load(demo_config))
+    (folder / "manifest.sig").write_bytes(signed(THEIRS, manifest))
+    with pytest.raises(BundleError, match=rf"key {public(THEIRS).fingerprint} signed it.*{public(OURS).fingerprint}"):
+        load_model(load(demo_config))
+    (folder / "manifest.sig").write_bytes(signed(OURS, manifest))
+    assert load_model(load(demo_config)).info.id == "demo-shelf"
+
+
+def test_check_refuses_with_status_78_and_both_fingerprints(demo_config):
+    """An operator sees with `shelf-agent check` whose key signed and whose must, or which key is missing."""
+    folder = demo_config.parent / "signed"
+    (folder / "manifest.sig").write_bytes(signed(THEIRS, (folder / "manifest.json").read_bytes()))
+    arguments = ["check", "-c", str(demo_config), "--no-cameras", "--no-broker"]
+    result = CliRunner().invoke(app, arguments)
+    said = " ".join(result.output.split())
+    assert result.exit_code == 78
+    assert f"key {public(THEIRS).fingerprint} signed it" in said
+    assert f"only bundles that key {public(OURS).fingerprint} signed" in said
+    (demo_config.parent / "agent.pub").unlink()
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 78
+    assert "signed_by" in result.output
+    assert "agent.pub: the key cannot be read" in " ".join(result.output.split())
 
 
 def test_openssl_agrees(tmp_path):
