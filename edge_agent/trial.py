@@ -59,21 +59,30 @@ def try_out(wanted: Network, plan: Plan, crops: NDArray[np.uint8], *, timeout_s:
             f"{where} did not answer within {timeout_s:g} s when it was tried. Unplug it and plug it in again, or"
             " restart the device."
         ) from None
+    except OSError as error:
+        raise DelegateError(
+            f"no process to try {where} in can be started ({error}). Free memory, or allow the agent more processes."
+        ) from error
+    return _judged(done, plan, where)
+
+
+def _judged(done: "subprocess.CompletedProcess[bytes]", plan: Plan, where: str) -> Trial:
+    """What a process that has ended says, or how it died."""
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    if done.returncode == -signal.SIGKILL:
+        raise DelegateError(
+            f"the process that tried {where} was killed, as happens when memory runs out. Free memory, or raise the"
+            " unit's MemoryMax."
+        )
     if done.returncode < 0:
         raise DelegateError(
             f"the process that tried {where} died of {_signal(-done.returncode)}: the driver ({_driver(plan)}) is not"
             " for this runtime (another ABI). Install one that is: of libedgetpu a build for TensorFlow 2.16 or newer."
         )
-    return _judged(done, plan, where)
-
-
-def _judged(done: "subprocess.CompletedProcess[bytes]", plan: Plan, where: str) -> Trial:
-    """What a process that has ended by itself says."""
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    if done.returncode != 0:
+    if done.returncode != 0 or not done.stdout:
         raise DelegateError(
-            f"the process that tried {where} ended with status {done.returncode}: {said[-1] if said else 'no word'}."
-            f' Run it by hand: "{sys.executable}" -m edge_agent.trial'
+            f"the process that tried {where} ended without an answer, with status {done.returncode} and the last word"
+            f' "{said[-1] if said else ""}". Install another version of the driver ({_driver(plan)}).'
         )
     found = json.loads(done.stdout)
     if "refused" in found:

@@ -191,13 +191,26 @@ def test_a_trial_needs_no_place_to_stand(compiled, tmp_path, monkeypatch):
     try_out(engines.network(compiled, MODEL_FILE), plan, compiled.golden_inputs)
 
 
-def test_a_trial_that_cannot_start_is_no_crash_of_ours(compiled, tmp_path, monkeypatch):
-    """A Python that fails for a reason of its own is shown with its last word."""
-    broken = tmp_path / "python"
-    broken.write_text("#!/bin/sh\necho no memory >&2\nexit 9\n")
-    broken.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(broken))
-    with pytest.raises(DelegateError, match=r"ended with status 9: no memory\."):
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (
+            "echo no firmware >&2; exit 9",
+            r"without an answer, with status 9 and the last word \"no firmware\"\. Install",
+        ),
+        ("exit 0", r"without an answer, with status 0 and the last word \"\"\."),
+        ("kill -9 $$", "was killed, as happens when memory runs out"),
+        (None, r"no process to try the CPU in can be started \(.*No such file"),
+    ],
+)
+def test_a_trial_that_ends_otherwise_is_no_crash_of_ours(compiled, tmp_path, monkeypatch, script, words):
+    """A driver that calls exit, a process that is killed or none at all: each has its own words."""
+    python = tmp_path / "python"
+    if script is not None:
+        python.write_text(f"#!/bin/sh\n{script}\n")
+        python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(DelegateError, match=words):
         try_out(engines.network(compiled, MODEL_FILE), engines.plan_for_cpu(compiled), compiled.golden_inputs)
 
 
