@@ -67,8 +67,8 @@ def answer_for(content: bytes, *, name: str = "model.tflite") -> Answer:
         return Answer(description=describe(content, name=name))
     except ShelfwatchError as error:
         return Answer(error=str(error))
-    except Exception as error:  # noqa: BLE001  (there is no list of what damaged bytes do to a parser)
-        return Answer(error=f"a damaged TFLite file ({type(error).__name__} while reading it). Copy it again.")
+    except Exception:  # noqa: BLE001  (there is no list of what damaged bytes do to a parser)
+        return Answer(error="a damaged TFLite file: its parts don't fit together. Copy it again.")
 
 
 def _limit(file_bytes: int) -> None:
