@@ -1,7 +1,7 @@
 """Markdown out of values that may hold anything: labels, file names and what others wrote. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -16,9 +16,9 @@ def code(value: Any) -> str:
     return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
-def bullets(lines: Sequence[str]) -> list[str]:
-    """A list, of what is not empty."""
-    return [f"* {line}" for line in lines if line]
+def bullets(lines: Iterable[str]) -> list[str]:
+    """A list."""
+    return [f"* {line}" for line in lines]
 
 
 def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -7,7 +7,7 @@ model hubs, with the fields at the top that those read. Everything in it stands 
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from converter.markdown import bullets, code, plain, table
@@ -15,6 +15,8 @@ from edge_agent.bundle import EDGETPU_FILE, FLOAT_FILE, GOLDEN_FILE, GPU_FILE, M
 from edge_agent.shelf import EMPTY, OCCLUDED, SPECIAL_LABELS
 
 WORST_SHOWN = 8
+FRIGATE_PX = 224
+"""The one size that Frigate's custom classification asks about."""
 SURE_Z = 1.96
 """Standard deviations on both sides of a mean that hold 95 % of a normal distribution."""
 _FILES = {
@@ -24,7 +26,7 @@ _FILES = {
     EDGETPU_FILE: "compiled for the Edge TPU, batch of 1",
     GOLDEN_FILE: "inputs, and what the models must answer to them",
     "labels.txt": "the labels, in the order of the outputs",
-    "labelmap.txt": "the same for Frigate's custom classification (which takes pictures of 224 px only)",
+    "labelmap.txt": "the same, under the name that Frigate's custom classification looks for",
     "LICENSE": "the licence",
     "report.html": "how the conversion went, with pictures",
     "report.json": "the same for programs",
@@ -43,12 +45,12 @@ def model_card(manifest: Manifest, licence: str | None = None) -> str:
     sections = (
         ("", [*_top(manifest, licence), f"# {manifest.id}", "", _in_short(manifest)]),
         ("Labels", _labels(manifest)),
-        ("Intended use", _use(manifest)),
-        ("How it was trained", _training(manifest)),
-        ("How it was converted", _conversion(manifest)),
+        ("Intended use", bullets(_use(manifest))),
+        ("How it was trained", bullets(_training(manifest))),
+        ("How it was converted", bullets(_conversion(manifest))),
         ("Figures", _figures(manifest)),
         ("Where it is weak", _weak(manifest)),
-        ("Limits", _limits(manifest)),
+        ("Limits", bullets(_limits(manifest))),
         *([("Files", _files(manifest))] if manifest.files else []),
         ("Licence", _licence(licence)),
     )
@@ -105,61 +107,57 @@ def _labels(manifest: Manifest) -> list[str]:
     return bullets(lines)
 
 
-def _use(manifest: Manifest) -> list[str]:
-    size = manifest.input.size_px
-    return bullets(
-        [
-            (
-                "For shelf-agent, which cuts each facing out of a fixed camera's picture, asks this network about it,"
-                " and counts what was seen clearly and more than once."
-            ),
-            (
-                f"Elsewhere: give it (batch, {size}, {size}, 3) bytes, RGB in 0..255, a crop stretched to that size;"
-                " rescaling is in the network. It gives a byte per label, probability ="
-                f" (byte − {manifest.output.zero_point}) × {manifest.output.scale:g}."
-            ),
-            (
-                "Not for people, prices, dates or labels that must be read, and not where a wrong count does harm"
-                " without anybody looking."
-            ),
-        ]
+def _use(manifest: Manifest) -> Iterator[str]:
+    size, output = manifest.input.size_px, manifest.output
+    yield (
+        "For shelf-agent, which cuts each facing out of a fixed camera's picture, asks this network about it, and"
+        " counts what was seen clearly and more than once."
+    )
+    yield (
+        f"Elsewhere: give it (batch, {size}, {size}, 3) bytes, RGB in 0..255, a crop stretched to that size; rescaling"
+        f" is in the network. It gives a byte per label, probability = (byte − {output.zero_point}) × {output.scale:g}."
+    )
+    fits = "can take it, with its labelmap.txt" if size == FRIGATE_PX else f"takes {FRIGATE_PX} px, so it does not fit"
+    yield f"Frigate's custom classification {fits}."
+    yield (
+        "Not for people, prices, dates or labels that must be read, and not where a wrong count does harm without"
+        " anybody looking."
     )
 
 
-def _training(manifest: Manifest) -> list[str]:
+def _training(manifest: Manifest) -> Iterator[str]:
     recipe, card = _table(manifest.recipe, "training"), _table(manifest.recipe, "card")
     data, course = _table(card, "data"), _table(card, "training")
-    lines = []
-    if data.get("train") is not None:
-        lines.append(
-            f"Photographs: {plain(data['train'])} to train, {plain(data.get('validation', 'none'))} to validate."
-        )
+    if data.get("train") is None:
+        yield "How many photographs it was trained on is not stated."
     else:
-        lines.append("How many photographs it was trained on is not stated.")
-    if "sha256" in data:
-        lines.append(f"sha256 of these photographs: {code(data['sha256'])}.")
-    if "epochs" in course:
-        lines.append(
-            f"Epochs: {plain(course['epochs'])}, of which {plain(course.get('best_epoch', '?'))} was the best."
+        yield f"Photographs: {plain(data['train'])} to train, {plain(data.get('validation', 'none'))} to validate."
+    if data.get("validation") == manifest.metrics.count:
+        yield (
+            "The figures below rest on as many photographs as chose its best epoch; if they are the same ones, they"
+            " flatter it a little."
         )
-    lines.append(
-        "With: " + ", ".join(f"{plain(name)} {code(value)}" for name, value in recipe.items()) if recipe else ""
+    if "sha256" in data:
+        yield f"sha256 of these photographs: {code(data['sha256'])}."
+    if "epochs" in course:
+        yield f"Epochs: {plain(course['epochs'])}, of which {plain(course.get('best_epoch', '?'))} was the best."
+    if recipe:
+        yield _settings(recipe)
+    yield (
+        "Made with " + ", ".join(f"{plain(name)} {plain(version)}" for name, version in manifest.versions.items()) + "."
     )
-    lines.append("Made with " + ", ".join(f"{name} {value}" for name, value in manifest.versions.items()) + ".")
-    return bullets(lines)
 
 
-def _conversion(manifest: Manifest) -> list[str]:
-    calibration = manifest.calibration
-    conversion = _table(manifest.recipe, "conversion")
-    lines = [
-        f"{calibration.count} photographs set the ranges of int8; sha256 of their pixels: {code(calibration.sha256)}.",
-        "With: " + ", ".join(f"{plain(name)} {code(value)}" for name, value in conversion.items())
-        if conversion
-        else "",
-        f"Checked for: {', '.join(manifest.delegates)}.",
-    ]
-    return bullets(lines)
+def _conversion(manifest: Manifest) -> Iterator[str]:
+    calibration, settings = manifest.calibration, _table(manifest.recipe, "conversion")
+    yield f"{calibration.count} photographs set the ranges of int8; sha256 of their pixels: {code(calibration.sha256)}."
+    if settings:
+        yield _settings(settings)
+    yield f"Checked for: {', '.join(manifest.delegates)}."
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    return "With: " + ", ".join(f"{plain(name)} {code(value)}" for name, value in settings.items())
 
 
 def _figures(manifest: Manifest) -> list[str]:
@@ -201,10 +199,13 @@ def _weak(manifest: Manifest) -> list[str]:
     rows = [(code(label), _percent(share), _percent(metrics.float_recall.get(label))) for label, share in worst]
     lines += table(("label", "int8", "float"), rows) if worst else []
     if others := found[len(worst) :]:
-        least = min(share for _, share in others)
         which = f"the other {len(others)} labels" if worst else f"all {len(others)} labels"
-        said = f"Every photograph of {which} was recognized." if least == 1 else f"{which}: {_percent(least)} or more."
-        lines += ["", said[0].upper() + said[1:]]
+        lines += ["", _summed_up(which, [share for _, share in others])]
+    each = metrics.count / max(1, len(found))
+    lines += [
+        "",
+        f"There are {each:.0f} photographs for a label on average: one moves such a share by {100 / each:.0f} points.",
+    ]
     if unseen:
         lines += [
             "",
@@ -213,29 +214,31 @@ def _weak(manifest: Manifest) -> list[str]:
     return lines
 
 
-def _limits(manifest: Manifest) -> list[str]:
-    rejection = _table(_table(manifest.recipe, "card"), "rejection")
-    unknown = _table(_table(_table(manifest.recipe, "card"), "metrics"), "unknown")
-    lines = [
-        "It sees facings, not units: what stands behind the first pack is not counted.",
-        "A product that is not among the labels is taken for one that is"
-        + (
-            f", unless the answer is less sure than {plain(rejection['threshold'])} and is rejected."
-            if isinstance(rejection.get("threshold"), float | int)
-            else "."
-        ),
-        (
-            "The figures hold for photographs like those above. Another camera, light, shop or packaging can be worse,"
-            " and a changed package is a new product: photograph it, and train again."
-        ),
-        "The probabilities of int8 come in steps; two labels may share the first place.",
-    ]
+def _summed_up(which: str, shares: Sequence[float]) -> str:
+    """A sentence about the labels that are not listed."""
+    if min(shares) == 1:
+        return f"Every photograph of {which} was recognized."
+    middle = sorted(shares)[(len(shares) - 1) // 2]
+    return f"Of {which} {_percent(min(shares))} to {_percent(max(shares))}; half of them {_percent(middle)} or less."
+
+
+def _limits(manifest: Manifest) -> Iterator[str]:
+    card = _table(manifest.recipe, "card")
+    threshold = _table(card, "rejection").get("threshold")
+    unknown = _table(_table(card, "metrics"), "unknown")
+    yield "It sees facings, not units: what stands behind the first pack is not counted."
+    rejects = f", unless the answer is less sure than {threshold:.3g} and is rejected" if _is_number(threshold) else ""
+    yield f"A product that is not among the labels is taken for one that is{rejects}."
     if {"photographs", "auroc"} <= unknown.keys():
-        lines.append(
-            f"Tried on {plain(unknown['photographs'])} photographs of unknown products: a known one was surer than"
-            f" an unknown one in {_percent(unknown['auroc'])} of all pairs."
+        yield (
+            f"Tried on {plain(unknown['photographs'])} photographs of unknown products: a known one was surer than an"
+            f" unknown one in {_percent(unknown['auroc'])} of all pairs."
         )
-    return bullets(lines)
+    yield (
+        "The figures hold for photographs like those above. Another camera, light, shop or packaging can be worse, and"
+        " a changed package is a new product: photograph it, and train again."
+    )
+    yield "The probabilities of int8 come in steps; two labels may share the first place."
 
 
 def _files(manifest: Manifest) -> list[str]:
@@ -258,8 +261,12 @@ def _table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int)
+
+
 def _percent(share: Any) -> str:
-    return f"{share:.1%}" if isinstance(share, float | int) else "–"
+    return f"{share:.1%}" if _is_number(share) else "–"
 
 
 def _between(share: float, count: int) -> str:

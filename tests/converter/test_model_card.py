@@ -70,7 +70,8 @@ def test_many_weak_labels_are_cut_to_the_worst():
     recall = {label: number / 100 for number, label in enumerate(DEMO.labels)}
     weak = section(model_card(with_metrics(int8_recall=recall)), "Where it is weak")
     assert len([line for line in weak.splitlines() if line.startswith("| `")]) == 8
-    assert "The other 12 labels: 8.0% or more." in weak
+    assert "Of the other 12 labels 8.0% to 19.0%; half of them 13.0% or less." in weak
+    assert "There are 74 photographs for a label on average: one moves such a share by 1 points." in weak
 
 
 def test_a_flawless_exam_is_not_praised_and_an_untested_label_is_named():
@@ -89,14 +90,16 @@ def test_what_it_was_trained_on_is_stated_or_said_to_be_unknown():
     assert "Photographs: 2640 to train, 296 to validate." in trained
     assert "`c0ffee`" in trained
     assert "Epochs: 9, of which 7 was the best." in trained
+    assert "flatter" not in trained
+    assert "flatter it" in model_card(with_card(data={**data, "validation": DEMO.metrics.count}))
 
 
 def test_unknown_products_are_spoken_of():
     """With a threshold it is named, with a trial its outcome; without either a stranger is taken for a product."""
     assert "is taken for one that is." in section(model_card(DEMO), "Limits")
-    card = with_card(rejection={"threshold": 0.62}, metrics={"unknown": {"photographs": 80, "auroc": 0.91}})
+    card = with_card(rejection={"threshold": 0.62123}, metrics={"unknown": {"photographs": 80, "auroc": 0.91}})
     limits = section(model_card(card), "Limits")
-    assert "unless the answer is less sure than 0.62 and is rejected" in limits
+    assert "unless the answer is less sure than 0.621 and is rejected" in limits
     assert "Tried on 80 photographs of unknown products" in limits
     assert "91.0% of all pairs" in limits
 
@@ -134,3 +137,10 @@ def test_an_interval_holds_its_share_and_stays_within_bounds(share, count):
     low, high = interval(share, count)
     assert 0 <= low <= share <= high <= 1
     assert low < high
+
+
+def test_frigate_gets_told_whether_it_fits():
+    """Frigate asks about pictures of 224 px only, so the card of any other network says that it does not fit there."""
+    assert "takes 224 px, so it does not fit." in model_card(DEMO)
+    larger = DEMO.model_copy(update={"input": DEMO.input.model_copy(update={"size_px": 224})})
+    assert "can take it, with its labelmap.txt." in model_card(larger)
