@@ -39,6 +39,8 @@ def describe(
             typer.echo(to_json(found))
         else:
             console.print(tables(found, title=name), highlight=False, crop=False)
+            if others := _others(file):
+                console.print(f"\nThe bundle also holds {', '.join(others)}: name one to describe it.", highlight=False)
 
 
 def model_of(file: Path) -> tuple[bytes, str]:
@@ -69,6 +71,11 @@ def model_of(file: Path) -> tuple[bytes, str]:
         f"{file}: not a TFLite file: {len(content)} bytes that begin with {content[:8]!r}. Give a .tflite file, or a"
         " bundle of shelf-convert."
     )
+
+
+def _others(file: Path) -> list[str]:
+    """Other builds of the network in a bundle's folder."""
+    return sorted(path.name for path in file.glob("*.tflite") if path.name != MODEL_FILE) if file.is_dir() else []
 
 
 def _content(file: Path) -> bytes:

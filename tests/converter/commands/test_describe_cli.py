@@ -57,6 +57,14 @@ def test_a_zip_of_a_bundle_is_opened(shelf_convert: Run, tmp_path: Path) -> None
     assert (result.exit_code, "int8" in result.output) == (0, True), result.output
 
 
+def test_other_builds_in_a_bundle_are_pointed_at(shelf_convert: Run, tmp_path: Path) -> None:
+    """A bundle that holds other builds of its network describes the one that counts, and names the others."""
+    for name in ("model.tflite", "model_gpu.tflite", "model_float.tflite"):
+        (tmp_path / name).write_bytes((BUNDLE / "model.tflite").read_bytes())
+    said = " ".join(shelf_convert("describe", tmp_path).output.split())
+    assert "The bundle also holds model_float.tflite, model_gpu.tflite: name one to describe it." in said
+
+
 def test_what_cannot_be_described_ends_with_one_sentence(shelf_convert: Run, tmp_path: Path) -> None:
     """What is missing, empty, cut, noise or something else ends with its status and a sentence that says what to do."""
     whole = (BUNDLE / "model.tflite").read_bytes()
