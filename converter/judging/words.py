@@ -6,7 +6,7 @@ from typing import Literal
 
 from converter.judging.evidence import Evidence
 from converter.judging.page_figures import Speed, in_float, only_guesses, shares, speeds, times_smaller
-from edge_agent.bundle import FLOAT_FILE, MODEL_FILE
+from edge_agent.bundle import EDGETPU_FILE, FLOAT_FILE, MODEL_FILE
 from trainer.judging.words import Figure
 
 State = Literal["good", "open", "bad"]
@@ -190,18 +190,21 @@ def _mend(evidence: Evidence) -> Iterator[str]:
 
 
 def _targets(evidence: Evidence) -> Iterator[str]:
-    """How to get it onto an Edge TPU."""
-    found = evidence.targets.get("edgetpu")
-    if found and found.get("command") and "model_edgetpu.tflite" not in evidence.sizes_bytes:
+    """How to get it onto an Edge TPU that would take some of it."""
+    found = evidence.targets.get("edgetpu", {})
+    taken = any(operator["mapped"] for operator in found.get("operators", ()))
+    if taken and found.get("command") and EDGETPU_FILE not in evidence.sizes_bytes:
         yield f"For an Edge TPU, compile it first: {found['command']}"
 
 
 def _look(evidence: Evidence) -> Iterator[str]:
     """Where a person's eyes help."""
     found = shares(evidence)["agreement"]
-    if apart := found.count - found.hits:
-        noun = "photograph" if apart == 1 else "photographs"
-        yield f"Look at the {apart} {noun} that the two answer differently, below: are they of products that matter?"
+    apart = found.count - found.hits
+    if apart == 1:
+        yield "Look at the one photograph that the two answer differently, below: is it of a product that matters?"
+    elif apart:
+        yield f"Look at the {apart} photographs that the two answer differently, below: are they products that matter?"
 
 
 def _train(evidence: Evidence) -> Iterator[str]:

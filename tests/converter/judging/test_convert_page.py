@@ -1,5 +1,6 @@
 """What people read on the page of a conversion: first whether they may use it and what to do, then every figure."""
 
+import json
 from dataclasses import replace
 
 import cv2
@@ -8,7 +9,8 @@ import pytest
 
 from converter.judging import page
 from converter.judging.latency import Latency
-from edge_agent.bundle import MODEL_FILE
+from edge_agent.bundle import EDGETPU_FILE, MODEL_FILE
+from edge_agent.bundle import read as bundle_at
 from tests.converter.judging.conversions import LAYERS, SECOND, SURE, Course, climbed, evidence
 from tests.pages import Page
 
@@ -186,6 +188,18 @@ def test_where_all_answers_are_the_same_it_says_so(pictures):
     assert not found.all("img")
 
 
+def test_an_edge_tpu_is_recommended_only_where_it_would_take_some_of_it(pictures):
+    """The line to compile with is a next step, unless nothing would run there or it was compiled already."""
+    line = "edgetpu_compiler -s -o . model.tflite"
+    rows = [{"code": "CONV_2D", "mapped": True, "status": "Mapped to Edge TPU", "reason": ""}]
+    found = evidence(pictures, targets={"edgetpu": {"operators": rows, "command": line}})
+    step = f"For an Edge TPU, compile it first: {line}"
+    assert step in first_screen(found)
+    assert step not in first_screen(replace(found, sizes_bytes={**found.sizes_bytes, EDGETPU_FILE: 1}))
+    refused = [{**rows[0], "mapped": False}]
+    assert step not in first_screen(replace(found, targets={"edgetpu": {"operators": refused, "command": line}}))
+
+
 @pytest.mark.parametrize("classes", [2, 81])
 def test_any_number_of_classes_has_its_row_and_its_place_in_the_matrix(pictures, classes):
     """Two classes or 81, each with its recall."""
@@ -235,3 +249,25 @@ def test_the_confusion_matrix_is_a_picture(pictures):
     drawn = cv2.imdecode(np.frombuffer(page.confusion_png(evidence(pictures)), np.uint8), cv2.IMREAD_COLOR)
     assert drawn is not None
     assert min(drawn.shape[:2]) > 300
+
+
+def test_a_bundle_brings_its_page_and_its_figures(converted):
+    """What was written beside the model is about this very model: the page, the JSON and the picture."""
+    bundle = bundle_at(converted)
+    metrics, sizes = bundle.manifest.metrics, {MODEL_FILE: len(bundle.model)}
+    found = Page((converted / "report.html").read_text(encoding="utf-8"))
+    assert not found.open
+    assert {place["id"] for place in found.all("section")} == set(page.PLACES)
+    right = round(metrics.int8_top1 * metrics.count)
+    assert f"It gets {right} of {metrics.count} photographs right" in found.text
+    assert bundle.manifest.id in found.text
+    figures = json.loads((converted / "report.json").read_text(encoding="utf-8"))
+    assert figures["accuracy"]["int8"]["share"] == pytest.approx(metrics.int8_top1)
+    assert figures["accuracy"]["agreement"]["share"] == pytest.approx(metrics.agreement)
+    recalls = {row["label"]: row["int8_right"] / row["photographs"] for row in figures["classes"]}
+    assert recalls == pytest.approx(metrics.int8_recall)
+    assert figures["sizes"]["bytes"] == sizes | {name: len(content) for name, content in bundle.variants.items()}
+    assert len(figures["calibration"]["photographs"]) == bundle.manifest.calibration.count
+    assert {one["precision"] for one in figures["latency"]["per_crop"]} == {"int8", "float32"}
+    assert figures["layers"]["errors"]
+    assert {"report.html", "report.json", "confusion.png"} <= set(bundle.manifest.files)
