@@ -6,12 +6,15 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from converter.commands.bench import bench
+from converter.commands.compare import compare
 from converter.commands.convert import convert
+from converter.commands.describe import describe
 from converter.commands.keygen import keygen
 from converter.commands.sign import sign
 from converter.commands.verify import verify
 
-COMMANDS = (convert, keygen, sign, verify)
+COMMANDS = (convert, describe, compare, bench, verify, keygen, sign)
 
 
 class _ConvertByDefault(TyperGroup):

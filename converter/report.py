@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from converter.convert import Outcome
 from converter.judging.latency import Latency
+from converter.judging.versus import Versus
 from converter.photographs import Item
 from edge_agent.bundle import FLOAT_FILE, MODEL_FILE
 
@@ -61,3 +63,35 @@ def _fastest(latency: Sequence[Latency]) -> dict[int, dict[str, float]]:
         by_precision = found.setdefault(one.threads, {})
         by_precision[one.precision] = min(one.ms_per_crop, by_precision.get(one.precision, one.ms_per_crop))
     return found
+
+
+def latency_table(name: str, latency: Sequence[Latency]) -> Table:
+    """Milliseconds per crop, a row for each number of threads and build, a column for each size of batch."""
+    batches = sorted({one.batch for one in latency})
+    figures = Table("threads", "build", *(f"batch {batch}" for batch in batches), title_justify="left")
+    figures.title = f"{name}, ms per crop on this machine"
+    for column in figures.columns[2:]:
+        column.justify = "right"
+    found = {(one.threads, one.precision, one.batch): one.ms_per_crop for one in latency}
+    for threads, precision in dict.fromkeys((one.threads, one.precision) for one in latency):
+        row = (f"{found[threads, precision, batch]:.3f}" for batch in batches)
+        figures.add_row(str(threads), precision, *row)
+    return figures
+
+
+def versus_table(found: Versus) -> Table:
+    """Two bundles side by side."""
+    figures = Table("", escape(found.a.name), escape(found.b.name))
+    for column in figures.columns[1:]:
+        column.justify = "right"
+    sides = (found.a, found.b)
+    right = (f"{one.right} ({one.right / found.count:.1%})" for one in sides)
+    figures.add_row(f"right, of {found.count} photographs", *right)
+    figures.add_row("right where the other is wrong", str(found.only_a), str(found.only_b))
+    figures.add_row("the same answer", "", f"{found.same / found.count:.1%}")
+    figures.add_row("int8 file, KB", *(f"{one.model_bytes / 1000:.0f}" for one in sides))
+    fastest = (min(at.ms_per_crop for at in one.latency if at.precision == "int8") for one in sides)
+    figures.add_row("ms per crop, this machine", *(f"{ms:.2f}" for ms in fastest))
+    for label, won in found.classes[:8]:
+        figures.add_row(Text(label), f"{-won:+d}" if won < 0 else "", f"{won:+d}" if won > 0 else "")
+    return figures
