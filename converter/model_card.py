@@ -201,11 +201,10 @@ def _weak(manifest: Manifest) -> list[str]:
     if others := found[len(worst) :]:
         which = f"the other {len(others)} labels" if worst else f"all {len(others)} labels"
         lines += ["", _summed_up(which, [share for _, share in others])]
-    each = metrics.count / max(1, len(found))
-    lines += [
-        "",
-        f"There are {each:.0f} photographs for a label on average: one moves such a share by {100 / each:.0f} points.",
-    ]
+    if found:
+        each = metrics.count / len(found)
+        moves = f"one moves such a share by {100 / each:.0f} points"
+        lines += ["", f"There are {each:.0f} photographs for a label on average: {moves}."]
     if unseen:
         lines += [
             "",
