@@ -17,6 +17,8 @@ HINTS = {
     "compiled": "Found in the file that the compiler made.",
     "gpu": "Foretold from the file by the delegate's documented rules, without a GPU.",
 }
+FORETOLD = {"edgetpu", "gpu"}
+"""Targets that were not there to try."""
 APART = {"operators", "operator_count", "mapped_count", "warnings", "command", "refusal", "compiled"}
 """Parts of a report that have a place of their own."""
 FACTS = {
@@ -102,10 +104,9 @@ def _lead(name: str, report: Mapping[str, Any], groups: Sequence[Group]) -> str:
     total, there = sum(group.count for group in groups), sum(group.count for group in groups if group.mapped)
     if not total:
         return ""
-    where = PLACES.get(name, name)
-    return (
-        f"All {total} operators run on {where}." if there == total else f"{there} of {total} operators run on {where}."
-    )
+    which = f"All {total}" if there == total else f"{there} of {total}"
+    verb = "would run" if name in FORETOLD and not report.get("compiled") else "run"
+    return f"{which} operators {verb} on {PLACES.get(name, name)}."
 
 
 def _facts(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

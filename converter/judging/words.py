@@ -13,6 +13,8 @@ State = Literal["good", "open", "bad"]
 
 WEAK = 0.8
 """A network that is right less often has more to gain from training than from anything here."""
+ALIKE = 0.05
+"""Times that differ by less are the same: the next measurement may turn them round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,13 @@ def fastest(evidence: Evidence) -> Speed | None:
 
 
 def sentence(line: str) -> str:
-    """A line of a log as a sentence.
+    """A line of a log as a sentence; the name of a program at its start stays as it is.
 
-    >>> sentence("only 100 photographs")
-    'Only 100 photographs.'
+    >>> sentence("only 100 photographs"), sentence("edgetpu_compiler is not there.")
+    ('Only 100 photographs.', 'edgetpu_compiler is not there.')
     """
-    return line[:1].upper() + line[1:] + ("" if line.endswith((".", "!", "?")) else ".")
+    first = line[:1].upper() if line.partition(" ")[0].isalpha() else line[:1]
+    return first + line[1:] + ("" if line.endswith((".", "!", "?")) else ".")
 
 
 def size(size_bytes: float) -> str:
@@ -123,12 +126,14 @@ def _device(evidence: Evidence) -> Iterator[str]:
     if speed:
         number, meaning = _faster(speed)
         yield (
-            f"It is {number} {meaning}: {duration(speed.int8_ms)} a picture instead of {duration(speed.float32_ms)}."
-            " Other devices differ."
+            f"It is {number} {meaning}: {duration(speed.int8_ms)} a picture, the large one"
+            f" {duration(speed.float32_ms)}. Other devices differ."
         )
 
 
 def _faster(speed: Speed) -> tuple[str, str]:
+    if abs(speed.times - 1) < ALIKE:
+        return "as fast", "as the large one on this computer"
     if speed.times < 1:
         return f"{1 / speed.times:.1f} ×", "slower on this computer"
     return f"{speed.times:.1f} ×", "faster on this computer"
