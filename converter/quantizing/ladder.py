@@ -17,8 +17,6 @@ MORE = 1000
 """Photographs of the second rung."""
 FLOAT_LAYERS = 3
 """Layers that the third rung keeps in float."""
-EPOCHS = 4
-"""Of fine-tuning, on the fourth rung."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,15 +88,16 @@ def _worst_in_float(climb: Climb, calibration: Calibration) -> Candidate:
 
 
 def _fine_tuned(climb: Climb, calibration: Calibration) -> Candidate:
-    from converter.quantizing.qat import fine_tune  # noqa: PLC0415  (brings the trainer, which few conversions need)
+    from converter.quantizing.qat.tune import Tuning, fine_tune  # noqa: PLC0415  (few conversions need the trainer)
 
-    climb.say(f"training on for {EPOCHS} epochs as if in int8, on {len(climb.photos.train)} photographs; minutes")
-    network = fine_tune(
-        climb.trained, climb.photos.train, calibration, epochs=EPOCHS, seed=climb.seed, track=climb.track
+    trained, tuning = climb.trained, Tuning(seed=climb.seed)
+    climb.say(
+        f"fine-tuning for int8, {tuning.epochs} epochs of {len(climb.photos.train)} photographs: minutes to hours"
     )
+    network = fine_tune(trained, climb.photos.train, calibration, tuning, track=climb.track)
     with tempfile.TemporaryDirectory(prefix="shelf-convert-") as folder:
-        path = Path(folder, climb.trained.path.name)
+        path = Path(folder, trained.path.name)
         network.save(path)
         content = converted(path, calibration.crops, ("int8",))["int8"]
     lint.check(content)
-    return Candidate(f"quantization-aware fine-tuning, {EPOCHS} epochs", content, calibration)
+    return Candidate(f"quantization-aware fine-tuning, {tuning.epochs} epochs", content, calibration)
