@@ -31,7 +31,7 @@ from rich.table import Table
 from runtimes import NotThere, Runtime, litert, onnx_runtime, openvino
 from turns import Turns, in_turns
 
-from edge_agent.bundle import FLOAT_FILE, Bundle, read
+from edge_agent.bundle import FLOAT_FILE, MODEL_FILE, Bundle, read
 from edge_agent.inference import TfliteClassifier
 
 DEMO = REPO / "edge_agent" / "demo" / "bundle"
@@ -139,7 +139,7 @@ def one_by_one(runtime: Runtime, crops: np.ndarray[Any, Any]) -> None:
 def our_share(bench: Bench, network: Network, bundle: Bundle) -> None:
     """`TfliteClassifier.classify` against the bare invokes that it cannot do without, for 1, 8 and 24 crops."""
     for threads in (1, 2):
-        classifier = TfliteClassifier(bundle, runtime="litert", threads=threads)
+        classifier = TfliteClassifier(bundle, runtime="litert", threads=threads, variant=MODEL_FILE)
         more: dict[int, float] = {}
         for count in (1, BATCH, FRAME):
             crops = crops_of(bundle, count)

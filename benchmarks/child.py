@@ -2,11 +2,12 @@
 
 import os
 import subprocess
-import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 SAMPLE_S = 0.05
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -36,63 +37,73 @@ class Took:
     others_cores: float
 
 
-def run(command: list[str], *, cwd: Path) -> Took:
-    """Run a command in a session of its own and watch it until it has ended."""
-    with tempfile.TemporaryFile("w+") as output:
-        busy_s, began = _machine_busy_s(), time.perf_counter()
-        child = subprocess.Popen(  # noqa: S603 (ours)
-            command, cwd=cwd, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
-        )
-        peak = _Peak(child.pid)
-        peak.start()
+def run(command: list[str], *, cwd: Path, tell: Callable[[str], None]) -> Took:
+    """Run a command, and watch it until it has ended; `tell` gets each line that it prints."""
+    busy_s, began = _machine_busy_s(), time.perf_counter()
+    child = subprocess.Popen(  # noqa: S603 (ours)
+        command, cwd=cwd, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    lines = []
+    with child, _Peak(child.pid) as peak:
+        for line in child.stdout or ():
+            tell(line.rstrip())
+            lines.append(line)
         _, status, usage = os.wait4(child.pid, 0)
         wall_s = time.perf_counter() - began
-        child.returncode = os.waitstatus_to_exitcode(status)  # Popen need not wait for it any more
-        peak.stop()
-        cpu_s = usage.ru_utime + usage.ru_stime
-        output.seek(0)
-        return Took(
-            status=child.returncode,
-            said=output.read(),
-            wall_s=wall_s,
-            cpu_s=cpu_s,
-            largest_bytes=usage.ru_maxrss * 1024,
-            together_bytes=peak.most_bytes,
-            others_cores=max(0.0, (_machine_busy_s() - busy_s - cpu_s) / wall_s),
-        )
+        child.returncode = os.waitstatus_to_exitcode(status)  # so Popen doesn't wait for it, too
+    cpu_s = usage.ru_utime + usage.ru_stime
+    return Took(
+        status=child.returncode,
+        said="".join(lines),
+        wall_s=wall_s,
+        cpu_s=cpu_s,
+        largest_bytes=usage.ru_maxrss * 1024,
+        together_bytes=peak.most_bytes,
+        others_cores=max(0.0, (_machine_busy_s() - busy_s - cpu_s) / wall_s),
+    )
 
 
-class _Peak(threading.Thread):
-    """Looks again and again at how much memory the processes of a session hold, and keeps the most."""
+class _Peak:
+    """Looks again and again at how much memory a process and its descendants hold, and keeps the most."""
 
-    def __init__(self, session: int) -> None:
-        """The session's leader is running."""
-        super().__init__(daemon=True)
-        self._session, self._ended = session, threading.Event()
+    def __init__(self, pid: int) -> None:
+        """The process is running."""
+        self._pid, self._ended = pid, threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
         self.most_bytes = 0
 
-    def run(self) -> None:
-        """Look until told to stop."""
-        while not self._ended.wait(SAMPLE_S):
-            self.most_bytes = max(self.most_bytes, _session_bytes(self._session))
+    def __enter__(self) -> Self:
+        """Begin to look."""
+        self._thread.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """Look no more."""
         self._ended.set()
-        self.join()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(SAMPLE_S):
+            self.most_bytes = max(self.most_bytes, _family_bytes(self._pid))
 
 
-def _session_bytes(session: int) -> int:
-    """Resident memory of all processes of a session."""
-    total = 0
+def _family_bytes(pid: int) -> int:
+    """Resident memory of a process and all its descendants."""
+    children: dict[int, list[int]] = {}
+    held_bytes: dict[int, int] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue  # it has ended
-            if int(fields[3]) == session:
-                total += int(fields[21]) * PAGE_BYTES
+            children.setdefault(int(fields[1]), []).append(int(folder.name))
+            held_bytes[int(folder.name)] = int(fields[21]) * PAGE_BYTES
+    total, family = 0, [pid]
+    while family:
+        one = family.pop()
+        total += held_bytes.get(one, 0)
+        family += children.get(one, [])
     return total
 
 
