@@ -195,7 +195,9 @@ def _mend(evidence: Evidence) -> Iterator[str]:
 
 
 def _targets(evidence: Evidence) -> Iterator[str]:
-    """How to get it onto an Edge TPU that would take some of it."""
+    """How to get what may be used onto an Edge TPU that would take some of it."""
+    if evidence.verdict.failures or only_guesses(evidence):
+        return
     found = evidence.targets.get("edgetpu", {})
     taken = any(operator["mapped"] for operator in found.get("operators", ()))
     if taken and found.get("command") and EDGETPU_FILE not in evidence.sizes_bytes:

@@ -192,7 +192,7 @@ def test_where_all_answers_are_the_same_it_says_so(pictures):
 
 
 def test_an_edge_tpu_is_recommended_only_where_it_would_take_some_of_it(pictures):
-    """The line to compile with is a next step, unless nothing would run there or it was compiled already."""
+    """The line to compile with is a next step, unless it may not be used, none would run there, or it was compiled."""
     line = "edgetpu_compiler -s -o . model.tflite"
     rows = [{"code": "CONV_2D", "mapped": True, "status": "Mapped to Edge TPU", "reason": ""}]
     found = evidence(pictures, targets={"edgetpu": {"operators": rows, "command": line}})
@@ -201,6 +201,7 @@ def test_an_edge_tpu_is_recommended_only_where_it_would_take_some_of_it(pictures
     assert step not in first_screen(replace(found, sizes_bytes={**found.sizes_bytes, EDGETPU_FILE: 1}))
     refused = [{**rows[0], "mapped": False}]
     assert step not in first_screen(replace(found, targets={"edgetpu": {"operators": refused, "command": line}}))
+    assert step not in first_screen(evidence(pictures, Course(lost=30), targets=found.targets))
 
 
 @pytest.mark.parametrize("classes", [2, 81])
