@@ -100,9 +100,13 @@ class Fake(keras.Model):  # type: ignore[misc]  # Keras has no types
         return found
 
     def _rounded(self, node: Node, *args: Any, **kwargs: Any) -> Any:
-        operation = node.operation
-        answer = _with_rounded_weights(operation, *args) if _has_kernel(operation) else operation(*args, **kwargs)
-        point = self.points.get(id(node))
+        operation, point = node.operation, self.points.get(id(node))
+        if _has_kernel(operation):
+            answer = _with_rounded_weights(operation, *args)
+        elif point is not None and _rectifies(node):
+            answer = args[0]  # rounding to a range that begins at zero rectifies too, and one tensor less is kept
+        else:
+            answer = operation(*args, **kwargs)
         if point is None:
             return answer
         low, high = self.ranges[point.row, 0], self.ranges[point.row, 1]

@@ -31,14 +31,17 @@ from trainer.training.strategy import assemble
 from trainer.views.augment import Jitter, asked
 from trainer.views.feed import batches, open_album, steps_per_epoch
 
+KEPT_BYTES = 2**29
+"""Memory for decoded photographs; the rest is decoded again, which takes a moment beside a step on two networks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """How long and how fast to fine-tune; `lr` is the peak of a half cosine. Small steps: the network is good."""
 
     epochs: int = 4
-    batch: int = 32
-    lr: float = 5e-5
+    batch: int = 16
+    lr: float = 2e-5
     seed: int = 0
 
 
@@ -66,7 +69,7 @@ def fine_tune(
         DataError: No photograph can be read, or the loss was no number.
     """
     tuning = tuning or Tuning()
-    album = open_album(photos, size_px=trained.size_px, watch=_Stages(track))
+    album = open_album(photos, size_px=trained.size_px, watch=_Stages(track), kept_bytes=KEPT_BYTES)
     if not album.photos:
         first = next(iter(album.problems), "there are none")
         raise DataError(f"none of {len(photos)} photographs to fine-tune on can be read: {first}")
