@@ -43,7 +43,7 @@ bundle: $(VENV)/ready
 	$(VENV)/bin/shelf-train fit build/demo/drawings --out build/demo/model.keras --seed 1 \
 	  --network mobilenet-v2 --width 0.35 --size 96 --weights none --no-flip --epochs 14
 	$(VENV)/bin/shelf-train evaluate build/demo/model.keras build/demo/drawings --out build/demo/evaluation
-	$(VENV)/bin/shelf-convert build/demo/model.keras --calibrate build/demo/drawings --id demo-shelf \
+	$(VENV)/bin/shelf-convert build/demo/model.keras --calibrate build/demo/drawings --id demo-shelf --slim \
 	  --out edge_agent/demo/bundle
 
 # The grocery photographs: a new head on a frozen backbone, and its int8 bundle. About 5 minutes on two cores.
