@@ -7,6 +7,7 @@ from typing import Any
 
 from converter.judging.words import size
 from converter.targets.edgetpu_rules import MAPPED
+from converter.targets.placement import Group
 from trainer.judging import parts
 
 TITLES = {"cpu": "Processor (CPU)", "edgetpu": "Edge TPU (Coral)", "gpu": "Graphics processor (GPU)"}
@@ -34,17 +35,6 @@ FACTS = {
     "compiler": "compiler",
 }
 """How parts of a report are called on the page; others by their own names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Operators of one name that share a fate."""
-
-    code: str
-    count: int
-    mapped: bool
-    status: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

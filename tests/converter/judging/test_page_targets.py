@@ -2,8 +2,9 @@
 
 import pytest
 
-from converter.judging.page_targets import Group, sheets
+from converter.judging.page_targets import sheets
 from converter.targets import compiler, cpu, edgetpu, gpu
+from converter.targets.placement import Group
 from converter.tflite.view import view
 from edge_agent.bundle import GPU_FILE, read
 
