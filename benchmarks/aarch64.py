@@ -79,7 +79,7 @@ def varied(golden: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
 def _emulated(bundle: Path, crops: NDArray[np.uint8], processor: str, folder: Path) -> NDArray[np.uint8]:
     """What the device answers: (n, classes) bytes."""
     root = folder / "root"
-    command = [folder / "qemu" / "usr" / "bin" / "qemu-aarch64", "-cpu", processor, "-L", root]
+    command: list[str | Path] = [folder / "qemu" / "usr" / "bin" / "qemu-aarch64", "-cpu", processor, "-L", root]
     command += [root / "usr" / "bin" / "python3.11", "-S", "-B", PROGRAM]
     environment = {**os.environ, "PYTHONPATH": f"{folder / 'site'}:{REPO}"}
     with tempfile.TemporaryDirectory(prefix="shelfwatch-aarch64-") as name:

@@ -8,10 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +51,20 @@ def unmeasured(what: str, asked: str, why: str) -> Figure:
 
 
 def show(figures: Sequence[Figure], console: Console) -> None:
-    """Print asked and seen, a line each."""
-    table = Table(title="asked and seen", box=SIMPLE)
-    for column in ("what", "must", "seen", ""):
-        table.add_column(column, justify="right" if column in {"must", "seen"} else "left")
+    """Print asked and seen, a line each and its note below."""
+    what, asked, seen = (max(len(text) for text in column) for column in zip(*map(_texts, figures), strict=True))
+    console.print(f"\n{'asked and seen':<{what}}  {'must':>{asked}}  {'seen':>{seen}}", style="bold", soft_wrap=True)
     for figure in figures:
-        what = Text(figure.what).append(f"\n  {figure.note}" if figure.note else "", style="dim")
-        table.add_row(what, figure.asked, figure.seen or "–", figure.verdict)
-    console.print(table)
+        of, must, was = _texts(figure)
+        console.print(
+            f"{of:<{what}}  {must:>{asked}}  {was:>{seen}}  {figure.verdict}", highlight=False, soft_wrap=True
+        )
+        if figure.note:
+            console.print(f"    {figure.note}", style="dim", highlight=False, markup=False, soft_wrap=True)
+
+
+def _texts(figure: Figure) -> tuple[str, str, str]:
+    return figure.what, figure.asked, figure.seen or "–"
 
 
 def write(path: Path, figures: Sequence[Figure], measured: dict[str, Any]) -> None:

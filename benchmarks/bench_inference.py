@@ -3,8 +3,9 @@
 Run: python benchmarks/bench_inference.py [--models build/bench] [--turns 40] [--seconds 0.05] [--json FILE]
 
 Takes the bundles that bench_convert.py left in --models; without one for 96 px it takes the demo's, which is the same
-network. What is compared runs in turns of --seconds, within which single calls are timed; a ratio is taken within each
-turn, and the median over the turns counts. Timings on a shared machine are noisy: read ratios.
+network. What is compared runs in turns of --seconds, within which single calls are timed: their lower quartile counts,
+as a call that was interrupted says nothing. Ratios and differences are taken within each turn, and the median over the
+turns counts. On a shared machine read ratios, and measure our own share, which is microseconds, on a quiet one.
 
 OpenVINO and ONNX Runtime need the extra: pip install -e .[bench]. There, inputs are in place and nothing but the run is
 timed, for all three. ONNX Runtime gets the file through tf2onnx, as int8 activations with scales around each operator.
@@ -15,7 +16,7 @@ An emulated aarch64 device (make aarch64) takes part if there is one: it says wh
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,8 @@ BATCH = 8
 FRAME = 24
 """Crops of a usual frame: three batches of 8."""
 ARM_CROPS = 300
-Compare = Callable[[dict[str, Callable[[], Any]]], Turns]
+Calls = Mapping[str, Callable[[], Any]]
+Compare = Callable[[Calls], Turns]
 Measured = dict[str, Any]
 
 
@@ -52,7 +54,7 @@ class Bench:
     measured: Measured
     console: Console
 
-    def turns(self, title: str, calls: dict[str, Callable[[], Any]], *, crops: dict[str, int]) -> Turns:
+    def turns(self, title: str, calls: Calls, *, crops: dict[str, int]) -> Turns:
         """Compare functions, print ms per crop, and keep the medians.
 
         Args:
@@ -123,7 +125,7 @@ def batched(bench: Bench, network: Network, bundle: Bundle) -> None:
     alone = litert(bundle.model, crops[:1], threads=2)
     together = litert(bundle.model, crops, threads=2)
     one, eight = "one invoke per crop", f"a batch of {BATCH}"
-    calls = {one: partial(one_by_one, alone, crops), eight: partial(together.answer, crops)}
+    calls: Calls = {one: partial(one_by_one, alone, crops), eight: partial(together.answer, crops)}
     found = bench.turns(f"{network.name}, int8, 2 threads", calls, crops=dict.fromkeys(calls, BATCH))
     less = 100 * (1 - found.ratio(eight, one))
     note = f"{found.median_ms(eight):.4f} / {found.median_ms(one):.4f} ms per crop"
@@ -145,7 +147,7 @@ def our_share(bench: Bench, network: Network, bundle: Bundle) -> None:
             crops = crops_of(bundle, count)
             bare = litert(bundle.model, crops[:BATCH], threads=threads)
             title = f"{network.name}, {threads} thread{'s' * (threads > 1)}, {count} crop{'s' * (count > 1)}"
-            calls = {
+            calls: Calls = {
                 "bare invokes": partial(repeat, bare.run, -(-count // BATCH)),
                 "classify": partial(classifier.classify, crops),
             }

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """Milliseconds per call of several functions: a median for each turn, in the order of the turns."""
+    """Milliseconds per call of several functions: a figure for each turn, in the order of the turns."""
 
     ms: dict[str, list[float]]
 
@@ -32,22 +32,22 @@ def in_turns(calls: Mapping[str, Callable[[], Any]], *, turns: int, seconds: flo
     Every other turn goes through them backwards, so that none always follows the same one.
     """
     found: dict[str, list[float]] = {name: [] for name in calls}
+    names = list(calls)
     for call in calls.values():
         call()
     for turn in range(turns):
-        names = list(calls) if turn % 2 == 0 else list(reversed(calls))
-        for name in names:
-            found[name].append(_median_ms(calls[name], seconds))
+        for name in names if turn % 2 == 0 else reversed(names):
+            found[name].append(_quick_ms(calls[name], seconds))
     return Turns(found)
 
 
-def _median_ms(call: Callable[[], Any], seconds: float) -> float:
-    """Median of single calls; the first two, which find the caches cold, are left out."""
+def _quick_ms(call: Callable[[], Any], seconds: float) -> float:
+    """Lower quartile of single calls: one that the machine interrupted says nothing. Two go before, to warm caches."""
     for _ in range(2):
         call()
     took: list[float] = []
     until = time.perf_counter() + seconds
-    while (began := time.perf_counter()) < until or not took:
+    while (began := time.perf_counter()) < until or len(took) < 2:
         call()
         took.append((time.perf_counter() - began) * 1000)
-    return median(took)
+    return quantiles(took, n=4, method="inclusive")[0]
