@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.photographs import Track, untracked
+from converter.photographs import CALIBRATION_LEAST, Track, untracked
+from edge_agent.shelf import DataError
 from trainer.photos.data import Photo, read
 
 
@@ -33,11 +34,17 @@ def calibrate(photos: Sequence[Photo], *, labels: Sequence[str], size_px: int, t
 
     Raises:
         InputError: A photograph cannot be opened.
-        DataError: A photograph is corrupt.
+        DataError: A photograph is corrupt, or too few of them differ.
     """
     crops = np.empty((len(photos), size_px, size_px, 3), dtype=np.uint8)
     for row, photo in enumerate(track(photos, "Reading calibration photographs")):
         crops[row] = read(photo, size_px)
+    distinct = len({hashlib.sha256(crop.tobytes()).digest() for crop in crops})
+    if distinct < CALIBRATION_LEAST:
+        raise DataError(
+            f"of {len(photos)} photographs to calibrate with, such as {photos[0]}, only {distinct} differ; at least"
+            f" {CALIBRATION_LEAST} are needed. Give --calibrate photographs and not copies of them."
+        )
     names = names_of(photos, labels)
     return Calibration(crops, hashlib.sha256(crops.tobytes()).hexdigest(), names)
 

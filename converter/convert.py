@@ -23,7 +23,7 @@ from converter.quantizing.layers import layer_errors
 from converter.quantizing.quantize import converted, of_file
 from converter.targets import choice
 from converter.tflite import lint
-from converter.tflite.metadata import Facts, with_metadata
+from converter.tflite.metadata import Facts, misread, with_metadata
 from edge_agent.bundle import MODEL_FILE, Bundle, Manifest
 from trainer.photos.doubts import of_labels
 
@@ -197,6 +197,11 @@ def _doubts(job: Job, trained: Trained, photos: Photographs) -> Iterator[str]:
     """What makes the result worth less, as far as it shows before the slow work."""
     yield from of_labels(trained.labels, job.data)
     yield from trained.doubts
+    if odd := misread(trained.labels):
+        yield (
+            f'{len(odd)} labels begin with a number, such as "{odd[0]}": pycoral and older Frigate take that for an'
+            " index, so the model's labels may be read wrongly there. Put a word first."
+        )
     if job.evaluate is None and (trained.trained_on or 0) > len(photos.train):
         yield (
             f"the network was trained on {trained.trained_on} photographs, but the training part of {job.data} has"
