@@ -46,13 +46,14 @@ bundle: $(VENV)/ready
 	$(VENV)/bin/shelf-convert build/demo/model.keras --calibrate build/demo/drawings --id demo-shelf --slim \
 	  --out edge_agent/demo/bundle
 
-# The grocery photographs: a new head on a frozen backbone, and its int8 bundle. About 5 minutes on two cores.
+# The grocery photographs: a new head on a frozen backbone, and its int8 bundle. About 5 minutes on two cores. The list has
+# 296 photographs, too few to prove what int8 loses: hence --allow-unproven.
 grocery: $(VENV)/ready
 	$(VENV)/bin/shelf-train fit $(DATA)/data/grocery/train.txt --validation $(DATA)/data/grocery/val.txt \
 	  --network mobilenet-v2 --size 224 --weights $(DATA)/weights/mobilenet_v2_imagenet.weights.h5 \
 	  --out $(GROCERY)/model.keras
 	$(VENV)/bin/shelf-convert $(GROCERY)/model.keras --calibrate $(DATA)/data/grocery/train.txt \
-	  --evaluate $(DATA)/data/grocery/val.txt --id grocery --out $(GROCERY)/bundle
+	  --evaluate $(DATA)/data/grocery/val.txt --allow-unproven --id grocery --out $(GROCERY)/bundle
 
 # The best that there is for the same photographs: a MobileNetV1 that is fine-tuned, its page, and its int8 bundle.
 # Training took 28 minutes on two busy cores, and 12 with SIZE=160. The gate refuses the bundle at present (status 2):
@@ -65,7 +66,7 @@ grocery-best: $(VENV)/ready
 	$(VENV)/bin/shelf-train report $(GROCERY)/best-$(SIZE)/model.keras $(DATA)/data/grocery/val.txt \
 	  --out $(GROCERY)/best-$(SIZE)/report.html
 	$(VENV)/bin/shelf-convert $(GROCERY)/best-$(SIZE)/model.keras --calibrate $(DATA)/data/grocery/train.txt \
-	  --evaluate $(DATA)/data/grocery/val.txt --id grocery-$(SIZE) --out $(GROCERY)/best-$(SIZE)/bundle
+	  --evaluate $(DATA)/data/grocery/val.txt --allow-unproven --id grocery-$(SIZE) --out $(GROCERY)/best-$(SIZE)/bundle
 
 # The first time, bench_convert.py trains three networks: about half an hour on two cores. LiteRT is compared with
 # OpenVINO and ONNX Runtime where they are: .venv/bin/pip install -e '.[bench]'
