@@ -107,7 +107,7 @@ def judged(conversion: Conversion) -> list[Figure]:
     return [
         at_most(f"{name}: drop", drop_points(bundle), 1.0, "{:.2f} points", note=of),
         at_least(f"{name}: agreement", metrics.agreement, 0.95, "{:.3f}"),
-        at_most(f"{name}: size int8 / float", len(bundle.model) / float_bytes(bundle), most, note=size),
+        at_most(f"{name}: size int8 / float", len(bundle.model) / float_bytes(bundle), most, "{:.3f}", note=size),
     ]
 
 
@@ -136,14 +136,14 @@ def repeated(first: Conversion, again: Conversion) -> Figure:
 
 def overview(conversions: list[Conversion], console: Console) -> None:
     """Print a line for each conversion."""
-    table = Table(title="conversions, side by side", box=SIMPLE)
-    columns = ("network", "float", "int8", "drop", "bound", "agree", "int8 / float KB", "s", "core s", "GB", "others")
+    table = Table(title="conversions, side by side", box=SIMPLE, padding=(0, 0, 0, 1))
+    columns = ("network", "float", "int8", "drop", "bound", "agree", "KB", "of KB", "s", "core s", "GB", "others")
     for column in columns:
         table.add_column(column, justify="left" if column == "network" else "right", no_wrap=True)
     for conversion in conversions:
         took = conversion.took
         if conversion.bundle is None:
-            results = ("refused", *[""] * 5)
+            results = ("refused", *[""] * 6)
         else:
             metrics = conversion.bundle.manifest.metrics
             results = (
@@ -152,7 +152,8 @@ def overview(conversions: list[Conversion], console: Console) -> None:
                 f"{drop_points(conversion.bundle):.2f}",
                 "–" if metrics.drop_bound_points is None else f"{metrics.drop_bound_points:.2f}",
                 f"{metrics.agreement:.3f}",
-                f"{len(conversion.bundle.model) / 1000:.0f} / {float_bytes(conversion.bundle) / 1000:.0f}",
+                f"{len(conversion.bundle.model) / 1000:.0f}",
+                f"{float_bytes(conversion.bundle) / 1000:.0f}",
             )
         memory = f"{took.together_bytes / 1e9:.2f}"
         cells = (f"{took.wall_s:.1f}", f"{took.cpu_s:.0f}", memory, f"{took.others_cores:.1f}")
