@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from converter import bundle, packing
-from converter.calibrate import calibrate
+from converter.bundles import drafting, packing, writing
 from converter.judging.evaluate import Crops, gathered
 from converter.judging.evidence import Answers, Evidence
 from converter.judging.exam import Exam, conclude, float_answers, unproven, until_one_passes
 from converter.judging.gate import Bounds, doubt
 from converter.judging.latency import measure
-from converter.likeness import looks, unlike
 from converter.load import Trained, load
-from converter.photographs import Photographs, Track, during, find, untracked
+from converter.photos.calibrate import calibrate
+from converter.photos.likeness import looks, unlike
+from converter.photos.photographs import Photographs, find
+from converter.progress import Track, during, untracked
 from converter.quantizing.ladder import Candidate, Climb, candidates
 from converter.quantizing.layers import layer_errors
 from converter.quantizing.quantize import converted, of_file
@@ -90,9 +91,9 @@ def convert(job: Job, show: Show) -> Outcome:
         Refused: int8 loses more than `job.bounds` allow, or too few photographs judge to prove that it doesn't;
             whatever stood at `job.out` is untouched.
     """
-    bundle.check_target(job.out)
+    writing.check_target(job.out)
     if job.bundle_id is not None:
-        bundle.check_id(job.bundle_id)
+        drafting.check_id(job.bundle_id)
     wrapping = packing.wrapping(licence=job.licence, key=job.key, warn=show.warn)
     trained = load(job.model)
     seed = _seed(job, trained)
@@ -118,7 +119,7 @@ def convert(job: Job, show: Show) -> Outcome:
         exam = Exam(crops, truth, keras, float32, trained.labels, job.bounds, draft)
         tried = until_one_passes(candidates(climb) if job.climb else (first,), exam, said.one)
         passed = conclude(tried, job.bounds, allow_unproven=job.allow_unproven)
-        golden = crops[list(bundle.choose_golden(passed.int8))]
+        golden = crops[list(drafting.choose_golden(passed.int8))]
 
     if not passed.verdict.metrics.proven:
         said.one(f"unproven: {unproven(passed.verdict, job.bounds)}")
@@ -127,7 +128,7 @@ def convert(job: Job, show: Show) -> Outcome:
     named = {precision: with_metadata(content, facts) for precision, content in built.items()}
     builds = during(show.track, "Building", lambda: choice.build(job.target, passed.draft.model, named))
     said.all(builds.warnings)
-    verified = bundle.verified(passed.draft, builds, passed.verdict.metrics, golden)
+    verified = drafting.verified(passed.draft, builds, passed.verdict.metrics, golden)
     evidence = Evidence(
         manifest=verified.manifest,
         bounds=job.bounds,
@@ -141,9 +142,9 @@ def convert(job: Job, show: Show) -> Outcome:
         warnings=tuple(said.words),
     )
     if job.slim:
-        verified = bundle.slimmed(verified)
+        verified = drafting.slimmed(verified)
     files = packing.files(verified, evidence, wrapping, slim=job.slim)
-    return Outcome(bundle.write(job.out, verified.manifest, files, sign=wrapping.sign), evidence)
+    return Outcome(writing.write(job.out, verified.manifest, files, sign=wrapping.sign), evidence)
 
 
 class _Said:
@@ -169,7 +170,7 @@ def _draft(job: Job, trained: Trained, seed: int, facts: Facts, crops: Crops, ca
     quantized = of_file(with_metadata(candidate.content, facts), in_float=candidate.in_float)
     made = {"made": candidate.what, "in_float": list(candidate.in_float)}
     recipe = _recipe(job, trained, seed) | made
-    return bundle.draft(bundle.Parts(trained, quantized, candidate.calibration, recipe, job.bundle_id), crops[:1])
+    return drafting.draft(drafting.Parts(trained, quantized, candidate.calibration, recipe, job.bundle_id), crops[:1])
 
 
 def _recipe(job: Job, trained: Trained, seed: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.text import Text
 from converter.convert import Outcome
 from converter.judging.latency import Latency
 from converter.judging.versus import Versus
-from converter.photographs import Item
+from converter.progress import Item
 from edge_agent.bundle import FLOAT_FILE, MODEL_FILE
 
 

@@ -17,7 +17,7 @@ def keygen(
     Exit status: 0 both were written; 66 one of them is there already, or cannot be written.
     """
     with reported("shelf-convert"):
-        from converter.keys import generate  # noqa: PLC0415  (--help must not wait for it)
+        from converter.bundles.keys import generate  # noqa: PLC0415  (--help must not wait for it)
 
         public = generate(key)
         Console().print(

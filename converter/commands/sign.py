@@ -20,7 +20,7 @@ def sign(
     """
     console, errors = Console(), Console(stderr=True)
     with reported("shelf-convert"):
-        from converter import keys, signing  # noqa: PLC0415  (--help must not wait for them)
+        from converter.bundles import keys, signing  # noqa: PLC0415  (--help must not wait for them)
 
         private = keys.read_private_key(key)
         if warning := keys.exposed(key):

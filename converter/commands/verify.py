@@ -24,7 +24,7 @@ def verify(
     """
     console = Console()
     with reported("shelf-convert"):
-        from converter import signing  # noqa: PLC0415  (--help must not wait for OpenCV)
+        from converter.bundles import signing  # noqa: PLC0415  (--help must not wait for OpenCV)
         from edge_agent.signature import read_public_key  # noqa: PLC0415
 
         trusted = read_public_key(key) if key is not None else None

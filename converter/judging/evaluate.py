@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.photographs import Track, untracked
+from converter.progress import Track, untracked
 from edge_agent.shelf import DataError
 from trainer.photos.data import Photo, read
 

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from converter import bundle
+from converter.bundles.drafting import answers
 from converter.judging.evaluate import Crops, Scores, ask, by_keras, check_float
 from converter.judging.evidence import Attempt
 from converter.judging.gate import Bounds, Indices, Refused, Verdict, judge
 from converter.load import Trained
-from converter.photographs import Track
+from converter.progress import Track
 from converter.quantizing.ladder import Candidate
 from edge_agent.bundle import Bundle
 from edge_agent.inference import TfliteClassifier
@@ -56,7 +56,7 @@ def float_answers(trained: Trained, float32: bytes, crops: Crops, track: Track) 
         DataError: They differ by more than rounding.
     """
     keras = ask(by_keras(trained.network), crops, track=track, what="Asking the Keras network")
-    tflite = ask(lambda some: bundle.answers(float32, some), crops, track=track, what="Asking the float file")
+    tflite = ask(lambda some: answers(float32, some), crops, track=track, what="Asking the float file")
     check_float(keras, tflite)
     return keras, tflite
 
@@ -117,5 +117,3 @@ def unproven(verdict: Verdict, bounds: Bounds) -> str:
         f" {verdict.drop_points:.2f} points, which by chance may hide one of {limit_points:.2f} (one-sided 95 % bound;"
         f" {bounds.proof_points:g} are allowed). {enough}, or take it as it is with --allow-unproven."
     )
-
-

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter.photographs import Track, untracked
+from converter.progress import Track, untracked
 from edge_agent.bundle import FLOAT_FILE, MODEL_FILE, Bundle
 from edge_agent.inference import CHUNKS, TfliteClassifier
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from converter.calibrate import names_of
 from converter.judging import comparison
 from converter.judging.comparison import Share, share
 from converter.judging.evidence import Answers, Attempt, Evidence
 from converter.judging.gate import RECALL_COUNT, Indices, doubt
 from converter.judging.latency import Latency
+from converter.photos.calibrate import names_of
 from converter.quantizing.layers import ROUNDING
 from edge_agent.bundle import FLOAT_FILE, MODEL_FILE
 

@@ -9,7 +9,7 @@ import numpy as np
 from converter.judging.evaluate import Scores, ask, gathered
 from converter.judging.gate import Indices, drop_bound
 from converter.judging.latency import Latency, measure
-from converter.photographs import Track, untracked
+from converter.progress import Track, untracked
 from edge_agent.bundle import Bundle, read
 from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import DataError

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from converter.calibrate import Calibration, calibrate
 from converter.load import Trained
-from converter.photographs import Photographs, Track, choose
+from converter.photos.calibrate import Calibration, calibrate
+from converter.photos.photographs import Photographs, choose
+from converter.progress import Track
 from converter.quantizing.layers import LayerError, selective
 from converter.quantizing.quantize import converted
 from converter.tflite import lint

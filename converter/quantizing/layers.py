@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.load import import_quietly
+from converter.network import import_quietly
 from converter.quantizing import process
 from converter.quantizing.quantize import converter_of, representative, to_int8
 from converter.tflite import graph

@@ -16,8 +16,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.calibrate import Calibration
-from converter.load import Trained, import_quietly, keras_network
+from converter.load import Trained
+from converter.network import import_quietly, keras_network
+from converter.photos.calibrate import Calibration
 from converter.quantizing import process
 from converter.tflite import graph, lint
 from converter.tflite.batch import free_batch

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from converter.cli import app
-from converter.load import import_quietly
+from converter.network import import_quietly
 
 SIZE_PX = 48
 LABELS = ("circle", "cross", "square")
@@ -110,7 +110,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     write_photographs(home / "data" / "train", each=60, seed=1)
     write_photographs(home / "data" / "test", each=80, seed=2)  # enough to prove the bound
 
-    from converter.photographs import choose
+    from converter.photos.photographs import choose
     from trainer.photos.data import load, read
 
     photos = choose(load(home / "data", seed=0).train, count=200, seed=0, where=home)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from converter.convert import Job, Show, convert
-from converter.load import import_quietly, load
+from converter.load import load
+from converter.network import import_quietly
 from edge_agent.shelf import InputError
 
 

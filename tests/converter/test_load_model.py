@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter.load import import_quietly, load
+from converter.load import load
+from converter.network import import_quietly
 from edge_agent.shelf import DataError, InputError
 
 

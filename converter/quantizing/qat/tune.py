@@ -16,9 +16,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from converter.calibrate import Calibration
 from converter.load import Trained
-from converter.photographs import Track, untracked
+from converter.photos.calibrate import Calibration
+from converter.progress import Track, untracked
 from converter.quantizing.qat.fake import Fake
 from converter.quantizing.qat.fold import folded
 from edge_agent.shelf import DataError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from converter.bundle import models, write
+from converter.bundles.writing import models, write
 from converter.judging.versus import Side, Versus, versus
 from edge_agent.bundle import read
 

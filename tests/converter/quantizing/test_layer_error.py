@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from converter.load import import_quietly
+from converter.network import import_quietly
 from converter.quantizing.layers import ROUNDING, LayerError, layer_errors, selective
 from converter.quantizing.layers_chart import MOST_BARS, layers_chart
 from converter.quantizing.quantize import converted

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter.load import import_quietly, load
-from converter.photographs import find
+from converter.load import load
+from converter.network import import_quietly
+from converter.photos.photographs import find
 from converter.quantizing.quantize import converted
 
 

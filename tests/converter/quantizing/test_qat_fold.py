@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter.load import import_quietly
+from converter.network import import_quietly
 
 SIZE_PX = 32
 

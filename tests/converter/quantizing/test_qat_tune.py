@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter.calibrate import Calibration
-from converter.load import Trained, import_quietly, load
-from converter.photographs import find
+from converter.load import Trained, load
+from converter.network import import_quietly
+from converter.photos.calibrate import Calibration
+from converter.photos.photographs import find
 from converter.quantizing.quantize import converted
 from edge_agent.shelf import DataError
 from trainer.photos.data import Photo, read

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter.bundle import Parts, answers, draft
-from converter.calibrate import Calibration
-from converter.load import Trained, import_quietly, load
+from converter.bundles.drafting import Parts, answers, draft
+from converter.load import Trained, load
+from converter.network import import_quietly
+from converter.photos.calibrate import Calibration
 from converter.quantizing.quantize import Quantized, quantize, representative
 from converter.tflite import graph, lint
 from edge_agent.bundle import FLOAT_FILE, GPU_FILE, MODEL_FILE, read

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.load import import_quietly
+from converter.network import import_quietly
 from converter.tflite.view import Operation, Tensor, View
 
 PAIRS = (

@@ -9,7 +9,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-from converter.load import import_quietly
+from converter.network import import_quietly
 from converter.tflite import graph
 from converter.tflite.metadata import Facts, labels_text, misread, read_metadata, with_metadata
 from edge_agent import bundle as bundles

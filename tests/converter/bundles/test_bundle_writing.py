@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter.bundle import check_id, check_target, choose_golden, default_id, models, write
+from converter.bundles.drafting import check_id, choose_golden, default_id
+from converter.bundles.writing import check_target, models, write
 from edge_agent.bundle import read
 from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import BundleError, InputError

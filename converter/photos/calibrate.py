@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.photographs import CALIBRATION_LEAST, Track, untracked
+from converter.photos.photographs import CALIBRATION_LEAST
+from converter.progress import Track, untracked
 from edge_agent.shelf import DataError
 from trainer.photos.data import Photo, read
 

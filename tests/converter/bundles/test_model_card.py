@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from converter.model_card import interval, model_card
+from converter.bundles.model_card import interval, model_card
 from edge_agent.bundle import Manifest
 from tests.conftest import REPO
 

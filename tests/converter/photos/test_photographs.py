@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from converter.photographs import choose, find
+from converter.photos.photographs import choose, find
 from edge_agent.shelf import DataError, InputError
 from trainer.photos.data import Photo
 
@@ -49,7 +49,7 @@ def test_only_the_training_part_calibrates(workshop: Any) -> None:
 
 def test_labels_count_as_in_the_network(workshop: Any) -> None:
     """A network whose outputs are in another order than the folders is still judged by the right label."""
-    photos = find(workshop.data, evaluate=None, labels=("square", "none", "cross", "circle"), count=60, seed=0)
+    photos = find(workshop.data, evaluate=None, labels=("square", "none", "cross", "circle"), count=120, seed=0)
     expected = {"square": 0, "cross": 2, "circle": 3}
     assert all(photo.label_index == expected[photo.path.parent.name] for photo in photos.calibration + photos.held_out)
 
@@ -57,19 +57,19 @@ def test_labels_count_as_in_the_network(workshop: Any) -> None:
 def test_a_label_that_the_network_does_not_know_is_refused(workshop: Any) -> None:
     """A stranger among the labels is named together with the nearest known one."""
     with pytest.raises(DataError, match=r'"circle" \(nearest is "circles"\)'):
-        find(workshop.data, evaluate=None, labels=("circles", "cross", "square"), count=60, seed=0)
+        find(workshop.data, evaluate=None, labels=("circles", "cross", "square"), count=120, seed=0)
 
 
 def test_missing_photographs_are_told() -> None:
     """A data set that is not there is an input error with its path."""
     with pytest.raises(InputError, match="nowhere"):
-        find(Path("nowhere"), evaluate=None, labels=("a", "b"), count=60, seed=0)
+        find(Path("nowhere"), evaluate=None, labels=("a", "b"), count=120, seed=0)
 
 
 def test_photographs_that_were_trained_on_prove_nothing(workshop: Any) -> None:
     """To evaluate on the photographs that calibrate is refused."""
     with pytest.raises(DataError, match="proves nothing"):
-        find(workshop.data, evaluate=workshop.data / "train", labels=workshop.labels, count=60, seed=0)
+        find(workshop.data, evaluate=workshop.data / "train", labels=workshop.labels, count=120, seed=0)
 
 
 def test_without_held_out_photographs_nothing_is_converted(
@@ -80,8 +80,8 @@ def test_without_held_out_photographs_nothing_is_converted(
     for photo in held_out.rglob("*.png"):
         photo.unlink()
     with pytest.raises(DataError, match=r"held.out|photographs"):
-        find(workshop.data, evaluate=held_out, labels=workshop.labels, count=60, seed=0)
+        find(workshop.data, evaluate=held_out, labels=workshop.labels, count=120, seed=0)
     shutil.rmtree(held_out)
     one_each = photographs(tmp_path / "one-each", each=1, seed=9)
     with pytest.raises(DataError, match="three or more"):
-        find(one_each, evaluate=None, labels=workshop.labels, count=60, seed=0)
+        find(one_each, evaluate=None, labels=workshop.labels, count=120, seed=0)

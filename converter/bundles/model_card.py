@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from converter.markdown import bullets, code, plain, table
+from converter.bundles.markdown import bullets, code, plain, table
 from edge_agent.bundle import EDGETPU_FILE, FLOAT_FILE, GOLDEN_FILE, GPU_FILE, MODEL_FILE, Manifest
 from edge_agent.shelf import EMPTY, OCCLUDED, SPECIAL_LABELS
 

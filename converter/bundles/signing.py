@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from converter import contents, keys
+from converter.bundles import contents, keys
 from converter.judging import golden
 from edge_agent import signature
 from edge_agent.bundle import SIGNATURE_FILE, Manifest

@@ -7,12 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from converter import keys
-from converter.bundle import hashes, models
+from converter.bundles import keys
+from converter.bundles.model_card import model_card
+from converter.bundles.writing import hashes, models
 from converter.judging import page, page_figures
 from converter.judging.evidence import Evidence
 from converter.load import Trained
-from converter.model_card import model_card
 from converter.tflite.metadata import LABELMAP_FILE, LABELS_FILE, Facts, labels_text
 from edge_agent.bundle import Bundle
 from edge_agent.shelf import DataError, InputError

@@ -1,9 +1,8 @@
 """Which photographs set the ranges of the int8 network, and which it is judged on: never the same ones."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -14,27 +13,6 @@ from trainer.photos.data import load as load_splits
 CALIBRATION_LEAST = 100
 """Fewer photographs than this don't show the ranges of a network: with 1 the loss was up to 19 points, from 100 on it
 stayed below a point, for the networks and photographs that were tried."""
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-class Track(Protocol):
-    """Something that passes items through and shows how far it is."""
-
-    def __call__(self, items: Sequence[Item], what: str) -> Iterable[Item]:
-        """The same items, one by one; `what` is done to them."""
-
-
-def untracked(items: Sequence[Item], what: str) -> Iterable[Item]:  # noqa: ARG001  (that is its whole point)
-    """Show nothing."""
-    return items
-
-
-def during(track: Track, what: str, work: Callable[[], Result]) -> Result:
-    """Do one piece of work that cannot say how far it is, while `track` says that it goes on."""
-    (result,) = [work() for _ in track((what,), what)]
-    return result
 
 
 @dataclass(frozen=True, slots=True)
