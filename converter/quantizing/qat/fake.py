@@ -30,8 +30,8 @@ KEEPS_STEPS = (
     layers.Cropping2D,
 )
 """Layers that give out nothing but values they were given, and zero."""
-AVERAGES = (layers.AveragePooling2D, layers.GlobalAveragePooling2D)
-"""Layers whose output TFLite rounds to the steps of their input."""
+AVERAGES = (layers.AveragePooling2D,)
+"""Layers whose output TFLite rounds to the steps of their input; a global average has steps of its own."""
 TAKES_RECTIFIER = (
     *KERNELS,
     layers.Add,
