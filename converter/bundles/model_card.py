@@ -28,6 +28,7 @@ _FILES = {
     "labels.txt": "the labels, in the order of the outputs",
     "labelmap.txt": "the same, under the name that Frigate's custom classification looks for",
     "LICENSE": "the licence",
+    "MODEL_CARD.md": "this text",
     "report.html": "how the conversion went, with pictures",
     "report.json": "the same for programs",
     "confusion.png": "which labels are taken for which",

@@ -102,7 +102,10 @@ def test_a_float_file_gets_metadata_too(float_model):
 
 def test_a_file_without_metadata_has_none():
     """A plain file is no error."""
-    assert read_metadata(DEMO.model) is None
+    bare = graph.parse(DEMO.model)
+    bare.metadata = [entry for entry in bare.metadata if entry.name != b"TFLITE_METADATA"]
+    assert read_metadata(graph.packed(bare)) is None
+    assert read_metadata(DEMO.model) is not None
 
 
 @pytest.mark.data
