@@ -6,7 +6,7 @@ for; activations one per tensor, between the least and greatest value on the cal
 will find them. Biases are 32 bits wide and need nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,11 +153,22 @@ def _points(network: keras.Model) -> Iterator[tuple[int, Point]]:
                 rows[id(output)] = before
                 if isinstance(operation, AVERAGES):
                     yield id(node), Point(before, measured=False)
-        elif None in after or (isinstance(operation, TAKES_RECTIFIER) and len(after) == 1 and _rectifies(after[0])):
+        elif None in after or _becomes_part(node, after):
             continue  # the network's answers, or not a tensor of its own
         else:
             rows[id(output)] = len({*rows.values()})
             yield id(node), Point(rows[id(output)], measured=True)
+
+
+def _becomes_part(node: Node, after: Sequence[Node]) -> bool:
+    """Whether what follows a call is done by the same operator: a ReLU, or a number that is added to its bias."""
+    takes = isinstance(node.operation, TAKES_RECTIFIER) or _shifts(node)
+    return takes and len(after) == 1 and (_rectifies(after[0]) or _shifts(after[0]))
+
+
+def _shifts(node: Node) -> bool:
+    """Whether a call adds a number, as the hard sigmoid of MobileNetV3 does."""
+    return type(node.operation).__name__ == "Add" and len(node.input_tensors) == 1
 
 
 def _rectifies(node: Node) -> bool:
