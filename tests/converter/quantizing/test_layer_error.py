@@ -29,7 +29,7 @@ def lopsided(save: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
     network = keras.Sequential(
         [
             keras.Input((SIZE_PX, SIZE_PX, 3)),
-            layers.Rescaling(1 / 127.5, offset=-1),
+            layers.Rescaling(1 / 127.5, offset=-1, name="rescaling"),
             layers.Conv2D(16, 3, strides=2, padding="same", activation="relu", name="straight"),
             layers.Conv2D(16, 1, name="twisted"),
             layers.GlobalAveragePooling2D(name="average"),
