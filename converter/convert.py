@@ -107,6 +107,8 @@ def convert(job: Job, show: Show) -> Outcome:
     to = choice.precisions(job.target)
     built = during(show.track, "Converting", lambda: converted(trained.path, calibration.crops, to))
     lint.check(built["int8"])
+    if unknown := lint.newer(built["int8"]):
+        said.one(f"{', '.join(unknown)} is newer than TensorFlow 2.5: runtimes of that age and the Edge TPU refuse it.")
     layers = during(show.track, "Measuring each layer", lambda: layer_errors(trained.path, calibration.crops))
     first = Candidate(f"{len(calibration.crops)} photographs to calibrate with", built["int8"], calibration)
     climb = Climb(trained, photos, first, layers, choice.may_float(job.target), seed, show.track, said.one)

@@ -1,15 +1,15 @@
 """What several networks answer to the same held-out photographs, each read once."""
 
-import tempfile
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from converter.progress import Track, untracked
+from converter.scratch import reserve, scratch
 from edge_agent.shelf import DataError
 from trainer.photos.data import Photo, read
 
@@ -34,9 +34,10 @@ def gathered(photos: Sequence[Photo], *, size_px: int, track: Track = untracked)
         InputError: A photograph cannot be opened.
         DataError: A photograph is corrupt.
     """
-    with tempfile.TemporaryDirectory(prefix="shelf-convert-") as folder:
-        shape = (len(photos), size_px, size_px, 3)
-        crops = np.lib.format.open_memmap(Path(folder, "crops.npy"), mode="w+", dtype=np.uint8, shape=shape)
+    shape = (len(photos), size_px, size_px, 3)
+    with scratch() as folder:
+        reserve(folder / "crops", math.prod(shape))
+        crops = np.memmap(folder / "crops", mode="r+", dtype=np.uint8, shape=shape)
         for row, photo in enumerate(track(photos, "Reading held-out photographs")):
             crops[row] = read(photo, size_px)
         yield crops

@@ -8,7 +8,6 @@ in float from the same (int8) input: what differs is the loss of this layer alon
 import json
 import math
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from converter.network import import_quietly
 from converter.quantizing import process
 from converter.quantizing.quantize import converter_of, representative, to_int8
+from converter.scratch import scratch
 from converter.tflite import graph
 from edge_agent.shelf import DataError
 
@@ -70,8 +70,7 @@ def layer_errors(model: Path, crops: Crops) -> tuple[LayerError, ...]:
     Raises:
         DataError: TensorFlow cannot convert the network.
     """
-    with tempfile.TemporaryDirectory(prefix="shelf-convert-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         _run(model, crops, folder, "errors")
         rows = json.loads((folder / "errors.json").read_text(encoding="utf-8"))
     kinds = _kinds(model)
@@ -93,8 +92,7 @@ def selective(model: Path, crops: Crops, tensors: Sequence[str]) -> bytes:
     Raises:
         DataError: TensorFlow cannot convert the network, or it has no such layer.
     """
-    with tempfile.TemporaryDirectory(prefix="shelf-convert-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         (folder / "keep.json").write_text(json.dumps(list(tensors)), encoding="utf-8")
         _run(model, crops, folder, "keep")
         content = (folder / "kept.tflite").read_bytes()

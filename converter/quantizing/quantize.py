@@ -7,7 +7,6 @@ them the Edge TPU's compiler) read a per-channel dense layer wrongly in silence.
 
 import hashlib
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from converter.load import Trained
 from converter.network import import_quietly, keras_network
 from converter.photos.calibrate import Calibration
 from converter.quantizing import process
+from converter.scratch import scratch
 from converter.tflite import graph, lint
 from converter.tflite.batch import free_batch
 
@@ -70,8 +70,7 @@ def converted(model: Path, crops: Crops, precisions: Sequence[Precision]) -> dic
     Raises:
         DataError: TensorFlow cannot convert the network.
     """
-    with tempfile.TemporaryDirectory(prefix="shelf-convert-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         np.save(folder / "crops.npy", crops)
         process.run(
             "converter.quantizing.quantize",

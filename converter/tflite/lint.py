@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from converter.targets.edgetpu_rules import VERSIONS
 from converter.tflite import graph
 from edge_agent.shelf import DataError
 
@@ -30,6 +31,13 @@ def check(content: bytes, *, in_float: Collection[str] = ()) -> None:
             + (f"; and {len(broken) - 5} more" if len(broken) > 5 else "")
             + ". Build it out of layers that TFLite has int8 kernels for."
         )
+
+
+def newer(content: bytes) -> tuple[str, ...]:
+    """Operators of versions that TensorFlow 2.5 does not know, such as `CONV_2D 8`: old runtimes refuse them."""
+    model = graph.parse(content)
+    used = {(graph.code(model, one), graph.version(model, one)) for one in model.subgraphs[0].operators}
+    return tuple(f"{code} {version}" for code, version in sorted(used) if version > VERSIONS.get(code, version))
 
 
 def _wrong_types(model: Any, in_float: Collection[str]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """`shelf-convert` as a person meets it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def test_a_broken_calibration_is_refused(
         "warning: the calibration photographs differ in brightness from those that judge",
         "warning: 126 photographs to calibrate with: of 240 held-out photographs int8 gets",
         "no more photographs to calibrate with than the 126 used",
-        "warning: the 3 worst layers in float",
+        "worst layers in float (",
         "fine-tuning for int8, 4 epochs of 126 photographs",
         "error: refused after 3 attempts: quantization-aware fine-tuning",
         "at most 1 are allowed",
@@ -161,3 +162,21 @@ def test_help_does_not_wait_for_tensorflow() -> None:
     ):
         assert option in done.stdout
     assert done.stdout.splitlines()[-1] == "False False"
+
+
+def test_a_full_disk_is_told(workshop: Any, tmp_path: Path) -> None:
+    """Where the disk takes no more, a conversion ends with 66 and what to do, and leaves nothing."""
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "from converter.cli import main; main()"
+    )
+    arguments = [workshop.model, "--calibrate", workshop.data, "--out", tmp_path / "bundle"]
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    assert done.returncode == 66, done.stderr
+    assert "no room for what a conversion needs" in done.stderr
+    assert "TMPDIR" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [*tmp_path.iterdir()] == []
