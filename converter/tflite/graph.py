@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_agent.shelf import DataError
 
 FILE_IDENTIFIER = b"TFL3"
 """Bytes 4 to 8 of every TFLite file."""
+ALIGNMENT = 16
+"""`force_align` of Buffer.data in the schema, which the generated code for Python leaves out."""
 _CODES: dict[int, str] = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")
 }
@@ -47,9 +50,29 @@ def parse(content: bytes) -> Any:
 
 def packed(model: Any) -> bytes:
     """The file of an object tree."""
-    builder = flatbuffers.Builder(1024)
+    builder = _Sharing(1024)
     builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
     return bytes(builder.Output())
+
+
+class _Sharing(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers has no types
+    """Writes equal vectors once, and contents of buffers where the schema wants them: at multiples of 16 bytes.
+
+    The zero points of a convolution are eight bytes of nothing for each channel: of MobileNetV2's file, 7 in 100.
+    """
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(size_bytes)
+        self._written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: Any) -> int:  # noqa: N802  (flatbuffers' name)
+        """The place of a vector of these numbers, which may be that of an equal one."""
+        key = (x.dtype.str, x.tobytes())
+        if key not in self._written:
+            if x.dtype == np.uint8:
+                self.Prep(ALIGNMENT, x.size)
+            self._written[key] = super().CreateNumpyVector(x)
+        return self._written[key]
 
 
 def operators(model: Any, *codes: str) -> Iterator[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from converter.bundles.drafting import Parts, answers, draft
 from converter.load import Trained, load
@@ -104,6 +105,23 @@ def test_mobilenet_runs_in_batches(mobilenet: Made) -> None:
 def test_mobilenet_gives_the_same_file(mobilenet: Made) -> None:
     """MobileNetV2, with its depthwise layers and folded normalization, converts to the same bytes again."""
     assert quantize(mobilenet.trained, mobilenet.calibration).sha256 == mobilenet.quantized.sha256
+
+
+def test_contents_are_aligned_and_equal_vectors_stand_once(mobilenet: Made, converted: Path) -> None:
+    """Weights begin at multiples of 16 bytes, as the schema asks, and thousands of equal zero points cost nothing."""
+    for content in (mobilenet.quantized.content, read(converted).model, read(converted).variants[FLOAT_FILE]):
+        model = schema.Model.GetRootAs(bytearray(content), 0)
+        filled = [model.Buffers(index) for index in range(model.BuffersLength())]
+        starts = [one._tab.Vector(one._tab.Offset(4)) for one in filled if one.DataLength()]
+        assert len(starts) > 5
+        assert {start % 16 for start in starts} == {0}
+    model = graph.parse(mobilenet.quantized.content)
+    told = [tensor.quantization for tensor in model.subgraphs[0].tensors if tensor.quantization is not None]
+    zero_points_bytes = sum(8 * len(one.zeroPoint) for one in told if one.zeroPoint is not None)
+    contents_bytes = sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None)
+    scales_bytes = sum(4 * len(one.scale) for one in told if one.scale is not None)
+    assert zero_points_bytes > 100_000
+    assert len(mobilenet.quantized.content) < contents_bytes + scales_bytes + zero_points_bytes / 2
 
 
 def test_a_float_file_is_told_from_an_int8_one(mobilenet: Made) -> None:
