@@ -140,12 +140,22 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, int, IO[bytes] | None]]:
 
 
 def _in_zip(archive: zipfile.ZipFile) -> Iterator[tuple[str, int, IO[bytes] | None]]:
-    """The same of a zip; a folder that the manifest lies in is left out of the names."""
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-    manifests = [PurePosixPath(entry.filename) for entry in entries if entry.filename.endswith(MANIFEST_FILE)]
+    """The same of a zip, without what macOS adds; a folder that the manifest lies in is left out of the names."""
+    entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _of_macos(entry.filename)]
+    paths = [PurePosixPath(entry.filename) for entry in entries]
+    manifests = [path for path in paths if path.name == MANIFEST_FILE]
     home = min(manifests, key=lambda path: len(path.parts)).parent if manifests else PurePosixPath()
     for entry in entries:
         path = PurePosixPath(entry.filename)
         name = str(path.relative_to(home) if path.is_relative_to(home) else path)
         with archive.open(entry) as file:
             yield name, entry.file_size, file
+
+
+def _of_macos(name: str) -> bool:
+    """Whether an entry of a zip holds what macOS knows of another: `__MACOSX/…/._NAME`, which no reader looks at.
+
+    Other entries there count as any: the agent goes by the last part of a name, and would read them.
+    """
+    path = PurePosixPath(name)
+    return path.parts[:1] == ("__MACOSX",) and path.name.startswith("._")

@@ -23,7 +23,8 @@ def check(bundle: Path) -> str:
     """Ask the models of a bundle for their golden answers, in a process of its own; what was found, in words.
 
     Raises:
-        DataError: A model does not answer as it must, or does not load, or crashes the runtime, or hangs.
+        DataError: A model does not answer as it must, or does not load, or crashes the runtime, or hangs; or the
+            process was killed from outside before it could tell.
     """
     home = str(Path(__file__).resolve().parents[2])
     paths = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
@@ -34,9 +35,17 @@ def check(bundle: Path) -> str:
         )
     except subprocess.TimeoutExpired:
         raise DataError(f"{bundle}: the model gave no answer in {LIMIT_S} s. Copy the bundle again.") from None
+    except OSError as error:
+        raise DataError(
+            f"{bundle}: no process to ask the model in can be started ({error}). Free memory, and verify it again."
+        ) from error
+    if done.returncode == -signal.SIGKILL:
+        raise DataError(
+            f"{bundle}: the process that asked the model was killed, as happens when memory runs out; nothing is known"
+            " of the model. Free memory, and verify it again."
+        )
     if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-        raise DataError(f"{bundle}: the model crashed the runtime ({name}). Convert it anew.")
+        raise DataError(f"{bundle}: the model crashed the runtime ({_signal(-done.returncode)}). Convert it anew.")
     if done.returncode > 0:
         said = done.stderr.decode(errors="replace")
         reason = " ".join(said[said.rfind("error: ") :].split()).removeprefix("error: ")
@@ -55,6 +64,14 @@ def asked(bundle: Bundle) -> str:
         TfliteClassifier(bundle, runtime="litert", variant=name)
     count, runtime = len(bundle.golden_inputs), f"LiteRT {version('ai-edge-litert')}"
     return f"{', '.join(names)} answered {count} golden inputs in {runtime} as they must"
+
+
+def _signal(number: int) -> str:
+    """What a signal is called; those for real time have a number only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def main() -> None:

@@ -1,4 +1,9 @@
-"""Which builds of a network a target needs, and what each target makes of its build."""
+"""Which builds of a network a target needs, and what each target makes of its build.
+
+An Edge TPU's compiler that fails costs the bundle its Edge TPU file and no more: it is asked last, about the network
+that the ladder ended with, and what is proven by then runs on every processor. So its failure is a warning whatever the
+target, like its absence, and stands in the report.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,13 +13,17 @@ from converter.quantizing.quantize import Precision
 from converter.targets import compiler, cpu, edgetpu, gpu
 from converter.tflite.view import view
 from edge_agent.bundle import EDGETPU_FILE, FLOAT_FILE, GPU_FILE
+from edge_agent.shelf import DataError, InputError
 
 Target = Literal["cpu", "edgetpu", "gpu", "all"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Builds:
-    """Other builds of a network by file name, what each target makes of its own, and those that it was checked for."""
+    """Other builds of a network by file name, what each target makes of its own, and the targets that can use one.
+
+    `delegates` names the Edge TPU where its compiler made a file, and a GPU where each operator is one that it takes.
+    """
 
     variants: dict[str, bytes]
     reports: Mapping[str, Mapping[str, Any]]
@@ -39,9 +48,6 @@ def build(target: Target, model: bytes, floats: Mapping[Precision, bytes]) -> Bu
         target: What the bundle shall run on.
         model: The int8 file.
         floats: The float32 file, and for a GPU the float16 one.
-
-    Raises:
-        DataError: The Edge TPU's compiler is there, and refuses the file.
     """
     variants = {FLOAT_FILE: floats["float32"]}
     reports: dict[str, Mapping[str, Any]] = {"cpu": cpu.payload(cpu.of(view(model)))}
@@ -64,7 +70,11 @@ def build(target: Target, model: bytes, floats: Mapping[Precision, bytes]) -> Bu
 def _for_edgetpu(model: bytes, variants: dict[str, bytes], warnings: list[str]) -> Mapping[str, Any]:
     """The static report; where the compiler is, the compiled file goes into `variants`, and its word counts."""
     expected = edgetpu.report(model)
-    made = compiler.compile_(model)
+    try:
+        made = compiler.compile_(model)
+    except (DataError, InputError) as error:
+        warnings.append(f"the bundle holds no file for the Edge TPU, and what is said of it is a forecast: {error}")
+        return {**edgetpu.payload(expected), "compiler_error": str(error)}
     if made is None:
         warnings.append(
             f"{compiler.PROGRAM} is not on the PATH, so the bundle holds no file for the Edge TPU yet; what is said of"

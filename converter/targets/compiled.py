@@ -21,7 +21,8 @@ PACKAGE_IDENTIFIER = b"DWN1"
 ON_EDGETPU = "Mapped to Edge TPU"
 ON_CPU = "Left to the CPU"
 STAND_ALONE, PARAMETER_CACHING, EXECUTION_ONLY = 0, 1, 2
-_BROKEN = (struct.error, ValueError, TypeError, IndexError, KeyError)
+BROKEN = (struct.error, ValueError, TypeError, IndexError, KeyError, AttributeError)
+"""What reading a damaged flatbuffer may raise."""
 
 Role = Literal["stand-alone", "parameter caching", "execution only"]
 ROLES: dict[int, Role] = {
@@ -154,7 +155,7 @@ def _package(options: bytes) -> Package:
             compiler=_text(package, 4),
             executables=tuple(_executable(_root(program)) for program in _strings(programs, 0)),
         )
-    except _BROKEN as error:
+    except BROKEN as error:
         raise DataError(
             f"the compiled part of the file is damaged ({type(error).__name__}: {error}). Compile the network again."
         ) from error

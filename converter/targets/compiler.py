@@ -10,11 +10,11 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from converter.scratch import scratch
 from converter.targets import compiled, edgetpu
 from converter.targets.compiled import Compiled
 from converter.targets.edgetpu import EdgeTpu
@@ -74,7 +74,9 @@ def compile_(content: bytes, *, name: str = "model.tflite", timeout_s: float = T
         timeout_s: When to give up.
 
     Raises:
-        DataError: The compiler refuses the file, fails, takes too long, or makes something that is no compiled file.
+        DataError: The compiler cannot be started, refuses the file, fails, takes too long, or makes something that is
+            no compiled file.
+        InputError: There is no room for what it makes.
     """
     program = shutil.which(PROGRAM)
     if program is None:
@@ -110,18 +112,17 @@ def payload(compilation: Compilation) -> dict[str, Any]:
 
 def _run(program: str, content: bytes, name: str, timeout_s: float) -> tuple[bytes, str]:
     """The compiled file, and what the compiler said."""
-    with tempfile.TemporaryDirectory(prefix="shelf-convert-") as folder:
-        given = Path(folder, name).with_suffix(".tflite")
+    with scratch() as folder:
+        given = (folder / name).with_suffix(".tflite")
         given.write_bytes(content)
-        log_file = Path(folder, "said.txt")
+        log_file = folder / "said.txt"
         with log_file.open("wb") as said:
-            status = _wait([program, "-s", "-o", folder, str(given)], folder, said, timeout_s)
+            status = _wait([program, "-s", "-o", str(folder), str(given)], folder, said, timeout_s)
         log = log_file.read_text(errors="replace").replace(f"{folder}/", "")
         made = given.with_name(f"{given.stem}_edgetpu.tflite")
         if status is None:
             raise DataError(
-                f"{PROGRAM} was still at {name} after {timeout_s:g} s and was ended{_said(log)} Try a smaller network,"
-                " or compile without --target edgetpu."
+                f"{PROGRAM} was still at {name} after {timeout_s:g} s and was ended{_said(log)} Try a smaller network."
             )
         if status != 0 or not made.is_file():
             remedy = next((remedy for words, remedy in REMEDIES if words in log), "Look at what it says.")
@@ -129,11 +130,17 @@ def _run(program: str, content: bytes, name: str, timeout_s: float) -> tuple[byt
         return made.read_bytes(), log
 
 
-def _wait(command: list[str], folder: str, said: Any, timeout_s: float) -> int | None:
+def _wait(command: list[str], folder: Path, said: Any, timeout_s: float) -> int | None:
     """The exit status of a command, None if it took too long; its children end with it."""
-    process = subprocess.Popen(  # noqa: S603  (a program that the user installed, no shell)
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
-    )
+    try:
+        process = subprocess.Popen(  # noqa: S603  (a program that the user installed, no shell)
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    except OSError as error:
+        raise DataError(
+            f"{command[0]} cannot be started ({error.strerror}). Coral's compiler is for x86-64 Linux: install it"
+            " there, or take this one off the PATH."
+        ) from error
     try:
         return process.wait(timeout_s)
     except subprocess.TimeoutExpired:
@@ -155,7 +162,12 @@ def _said(log: str) -> str:
 
 def _read(original: View, expected: EdgeTpu, made: bytes, log: str) -> Compilation:
     """Hold what was made against what was expected."""
-    result = view(made)
+    try:
+        result = view(made)
+    except compiled.BROKEN as error:
+        raise DataError(
+            f"{PROGRAM} made a damaged file ({type(error).__name__}: {error}){_said(log)} Compile it again."
+        ) from error
     if not result.compiled:
         raise DataError(f"{PROGRAM} mapped no operator at all to the Edge TPU{_said(log)} See the report for reasons.")
     mapped = compiled.mapped(original, result)

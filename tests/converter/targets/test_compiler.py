@@ -151,6 +151,21 @@ def test_a_compiler_that_hangs_is_ended_with_its_children(stand_in: Callable[[st
     assert not child.exists() or child.read_text().rsplit(")", 1)[1].split()[0] == "Z"
 
 
+def test_a_program_that_cannot_run_here_is_told(stand_in: Callable[[str], Path]) -> None:
+    """A compiler for another processor, or no program at all, is named with its place and the reason."""
+    program = stand_in("")
+    program.write_bytes(b"\x7fELF of another machine")
+    with pytest.raises(DataError, match=r"bin/edgetpu_compiler cannot be started \(Exec format error\)"):
+        compiler.compile_(DEMO)
+
+
+def test_a_file_that_is_cut_short_is_told(hands_out: Callable[[bytes], None]) -> None:
+    """A compiler that leaves half a file has failed, however it ended."""
+    hands_out(DEMO[:1000])
+    with pytest.raises(DataError, match="made a damaged file"):
+        compiler.compile_(DEMO)
+
+
 def test_a_file_that_is_not_compiled_is_told(hands_out: Callable[[bytes], None]) -> None:
     """A compiler that hands back a file without any compiled part has mapped nothing, and the error says so."""
     hands_out(DEMO)
