@@ -1,5 +1,6 @@
 """One conversion from a trained network to a bundle, read top to bottom. Start here."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +13,7 @@ from converter.bundles import drafting, packing, writing
 from converter.judging.evaluate import Crops, gathered
 from converter.judging.evidence import Answers, Evidence
 from converter.judging.exam import Exam, conclude, float_answers, unproven, until_one_passes
-from converter.judging.gate import Bounds, doubt
+from converter.judging.gate import Bounds
 from converter.judging.latency import measure
 from converter.load import Trained, load
 from converter.photos.calibrate import calibrate
@@ -105,12 +106,16 @@ def convert(job: Job, show: Show) -> Outcome:
 
     calibration = calibrate(photos.calibration, labels=trained.labels, size_px=trained.size_px, track=show.track)
     to = choice.precisions(job.target)
+    started_s = time.monotonic()
     built = during(show.track, "Converting", lambda: converted(trained.path, calibration.crops, to))
+    took_s = time.monotonic() - started_s
     lint.check(built["int8"])
     if unknown := lint.newer(built["int8"]):
         said.one(f"{', '.join(unknown)} is newer than TensorFlow 2.5: runtimes of that age and the Edge TPU refuse it.")
     layers = during(show.track, "Measuring each layer", lambda: layer_errors(trained.path, calibration.crops))
-    first = Candidate(f"{len(calibration.crops)} photographs to calibrate with", built["int8"], calibration)
+    first = Candidate(
+        f"{len(calibration.crops)} photographs to calibrate with", built["int8"], calibration, before_s=took_s
+    )
     climb = Climb(trained, photos, first, layers, choice.may_float(job.target), seed, show.track, said.one)
 
     with gathered(photos.held_out, size_px=trained.size_px, track=show.track) as crops:
@@ -126,7 +131,6 @@ def convert(job: Job, show: Show) -> Outcome:
     if not passed.verdict.metrics.proven:
         said.one(f"unproven: {unproven(passed.verdict, job.bounds)}")
     said.all(passed.verdict.warnings)
-    said.all(doubt(passed.verdict.metrics, truth))
     named = {precision: with_metadata(content, facts) for precision, content in built.items()}
     builds = during(show.track, "Building", lambda: choice.build(job.target, passed.draft.model, named))
     said.all(builds.warnings)

@@ -70,8 +70,8 @@ def keras_network(path: Path) -> Any:
             f"{path}: Keras {keras.__version__} cannot load it ({reason}). Save it again with this version of Keras,"
             " out of built-in layers only."
         ) from error
-    if not _has_head(network) or not _ends_in(network, "linear"):
-        return network
+    if len(getattr(network, "inputs", None) or ()) != 1 or not _has_head(network) or not _ends_in(network, "linear"):
+        return network  # finished, or for `check_shape` to refuse
     return keras.Model(network.inputs[0], keras.layers.Softmax(name="softmax")(network.outputs[0]))
 
 

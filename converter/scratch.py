@@ -1,16 +1,20 @@
 """A folder for what a conversion needs for a while: gone afterwards, and a full disk is told as such."""
 
 import errno
+import io
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.shelf import InputError
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, None)
-"""None is NumPy's: it says how many bytes it could not write, and no number."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @contextmanager
@@ -26,11 +30,21 @@ def scratch() -> Iterator[Path]:
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
-        reason = error.strerror or error
         raise InputError(
-            f"{tempfile.gettempdir()}: no room for what a conversion needs for a while ({reason})."
+            f"{tempfile.gettempdir()}: no room for what a conversion needs for a while ({error.strerror})."
             " Make room, or name a folder on another disk in TMPDIR."
         ) from error
+
+
+def save(path: Path, array: NDArray[Any]) -> None:
+    """Write an array as `.npy`. NumPy itself tells of a full disk without its number, so it doesn't get the file.
+
+    Raises:
+        OSError: There is no room.
+    """
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    path.write_bytes(content.getbuffer())
 
 
 def reserve(path: Path, size_bytes: int) -> None:

@@ -20,6 +20,8 @@ from edge_agent.shelf import InputError
 
 GOLDEN_COUNT = 15
 """8 + 4 + 2 + 1: the agent runs them in one chunk of each size, and all must answer as one by one."""
+CLEAR = 0.1
+"""Probability by which a golden answer leads, at least: 26 steps of 255, where processors differ by 1."""
 UNVERIFIED = Metrics(count=1, float_top1=0, int8_top1=0, agreement=0, float_recall={}, int8_recall={})
 """Stands in a draft until the network has been verified; never written."""
 
@@ -139,11 +141,14 @@ def answers(model: bytes, crops: NDArray[np.uint8]) -> NDArray[Any]:
 def choose_golden(scores: NDArray[np.float32]) -> tuple[int, ...]:
     """Rows to keep as golden: the surest of each answer first, in turn, at most `GOLDEN_COUNT`.
 
+    Close calls are left out, as another processor may round them otherwise; where all are close, the surest stay.
+
     Args:
         scores: (n, classes) int8's probabilities; an answer is as sure as it leads.
     """
     winners, ordered = scores.argmax(axis=1), np.sort(scores, axis=1)
-    surest_first = np.argsort(ordered[:, -2] - ordered[:, -1], kind="stable")
+    leads = ordered[:, -1] - ordered[:, -2]
+    surest_first = [row for row in np.argsort(-leads, kind="stable") if leads[row] >= min(CLEAR, leads.max())]
     turn: dict[int, int] = {}
     ranked = []
     for row in surest_first:

@@ -4,6 +4,7 @@
 and loaded, and is then moved there in one step; an older bundle stays as it was until that moment.
 """
 
+import ctypes
 import io
 import json
 import os
@@ -31,6 +32,8 @@ from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import InputError
 from trainer.place import check_file
 
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+"""Of Linux' fcntl.h and fs.h."""
 Sign = Callable[[bytes], bytes]
 """The exact bytes of a manifest → those of its signature file."""
 
@@ -142,19 +145,34 @@ def _beside(out: Path) -> Iterator[Path]:
         new.mkdir()
         yield new
         check_target(out)
-        if target.exists():
-            target.rename(folder / "old")
-        try:
+        if not target.exists():
             new.rename(target)
-        except OSError:
-            if (folder / "old").exists():
-                (folder / "old").rename(target)
-            raise
+        elif not _exchanged(new, target):
+            _replaced(target, new, old=folder / "old")
         _sync(target.parent)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror}). Make room or give --out another.") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _exchanged(new: Path, target: Path) -> bool:
+    """Let two folders change places in one step, by Linux' renameat2; False where the file system cannot do it."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    if rename is None:
+        return False
+    return bool(rename(AT_FDCWD, os.fsencode(new), AT_FDCWD, os.fsencode(target), RENAME_EXCHANGE) == 0)
+
+
+def _replaced(target: Path, new: Path, *, old: Path) -> None:
+    """The same in two steps; whatever comes in between, the older bundle is put back."""
+    try:
+        target.rename(old)
+        new.rename(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise
 
 
 def _golden_file(bundle: Bundle) -> bytes:

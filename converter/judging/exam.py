@@ -76,7 +76,7 @@ def until_one_passes(candidates: Iterable[Candidate], exam: Exam, say: Callable[
         int8 = ask(TfliteClassifier(draft, runtime="litert").classify, exam.crops)
         answers = {"by_float": exam.keras.argmax(axis=1), "by_int8": int8.argmax(axis=1)}
         verdict = judge(exam.truth, **answers, labels=exam.labels, bounds=exam.bounds)
-        tried.append(Tried(candidate, draft, int8, verdict, time.monotonic() - started_s))
+        tried.append(Tried(candidate, draft, int8, verdict, candidate.before_s + time.monotonic() - started_s))
         if not verdict.failures:
             break
         say(f"{candidate.what}: {'; '.join(verdict.failures)}.")
@@ -106,6 +106,8 @@ def conclude(tried: Sequence[Tried], bounds: Bounds, *, allow_unproven: bool) ->
 
 def unproven(verdict: Verdict, bounds: Bounds) -> str:
     """Why a bundle whose drop is small enough is not proven, and what would prove it."""
+    if verdict.doubt is not None:
+        return f"{verdict.doubt} Or take it as it is with --allow-unproven."
     count, limit_points = verdict.metrics.count, verdict.metrics.drop_bound_points
     enough = (
         f"About {verdict.needed} photographs would prove it, if they came out alike: name more with --evaluate"

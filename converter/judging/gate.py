@@ -53,6 +53,7 @@ class Verdict:
         failures: Every way in which int8 loses more than it may, in words; none where it may pass.
         warnings: What is worth knowing though it decides nothing.
         needed: Photographs that would prove the bound if they came out as these did; None where it is proven.
+        doubt: Why the comparison proves nothing at all, whatever the figures; None where it may.
     """
 
     metrics: Metrics
@@ -62,6 +63,7 @@ class Verdict:
     failures: tuple[str, ...]
     warnings: tuple[str, ...]
     needed: int | None
+    doubt: str | None = None
 
 
 def judge(truth: Indices, *, by_float: Indices, by_int8: Indices, labels: Sequence[str], bounds: Bounds) -> Verdict:
@@ -96,7 +98,10 @@ def judge(truth: Indices, *, by_float: Indices, by_int8: Indices, labels: Sequen
     failed += [f'"{name}" is recognised {points:.1f} points less often' for name, points in drops if enough[name]]
     doubted = [*_of_few([(name, points) for name, points in drops if not enough[name]])]
     needed = None if metrics.proven else photographs_needed(lost, won, count, bound=bounds.proof_points / 100)
-    return Verdict(metrics, drop_points, lost, won, tuple(failed), tuple(doubted), needed)
+    vacuous = doubt(metrics, truth)
+    if vacuous is not None:
+        metrics = metrics.model_copy(update={"proven": False})
+    return Verdict(metrics, drop_points, lost, won, tuple(failed), tuple(doubted), needed, vacuous)
 
 
 def drop_bound(lost: float, won: float, count: int) -> float:
@@ -147,12 +152,12 @@ def photographs_needed(lost: int, won: int, count: int, *, bound: float) -> int 
     return low
 
 
-def doubt(metrics: Metrics, truth: Indices) -> Iterator[str]:
+def doubt(metrics: Metrics, truth: Indices) -> str | None:
     """Why a small drop would prove nothing: a float network that only guesses has nothing to lose."""
     commonest = max(Counter(truth.tolist()).values()) / len(truth)
     if metrics.float_top1 > commonest:
-        return
-    yield (
+        return None
+    return (
         f"the float network itself gets only {metrics.float_top1:.1%} of {metrics.count} held-out photographs right, no"
         f" more than always giving the commonest answer ({commonest:.1%}), so the drop proves nothing. Train it longer."
     )

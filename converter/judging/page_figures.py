@@ -7,7 +7,7 @@ from typing import Any
 from converter.judging import comparison
 from converter.judging.comparison import Share, share
 from converter.judging.evidence import Answers, Attempt, Evidence
-from converter.judging.gate import RECALL_COUNT, Indices, doubt
+from converter.judging.gate import RECALL_COUNT, Indices
 from converter.judging.latency import Latency
 from converter.photos.calibrate import names_of
 from converter.quantizing.layers import ROUNDING
@@ -94,7 +94,7 @@ def shares(evidence: Evidence) -> dict[str, Share]:
 
 def only_guesses(evidence: Evidence) -> bool:
     """Whether the float network is no better than always giving the commonest answer: then it has nothing to lose."""
-    return any(doubt(evidence.verdict.metrics, evidence.answers.truth))
+    return evidence.verdict.doubt is not None
 
 
 def in_float(evidence: Evidence) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from converter.quantizing.quantize import converted
 from converter.scratch import scratch
 from converter.tflite import lint
 from converter.tflite.batch import free_batch
+from edge_agent.shelf import DataError
 
 MORE = 1000
 """Photographs of the second rung."""
@@ -23,12 +24,16 @@ thirds of it were left, with 16 no less (docs/experiments.md)."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """An int8 network that may do: how it was made, the TFLite file for any batch, and the layers kept in float."""
+    """An int8 network that may do: how it was made, the TFLite file for any batch, and the layers kept in float.
+
+    `before_s` are seconds that went into it before it was its turn.
+    """
 
     what: str
     content: bytes
     calibration: Calibration
     in_float: tuple[str, ...] = ()
+    before_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,41 +55,43 @@ class Climb:
 
 
 def candidates(climb: Climb) -> Iterator[Candidate]:
-    """The plain conversion, and then each remedy, made when it is asked for.
-
-    Raises:
-        DataError: TensorFlow cannot convert the network, or not to int8 throughout.
-    """
+    """The plain conversion, and then each remedy, made when it is asked for; one that cannot be made is passed over."""
     yield climb.first
-    wider = _wider(climb)
-    if wider is None:
-        climb.say(f"there are no more photographs to calibrate with than the {len(climb.first.calibration.crops)} used")
-    else:
-        yield wider
-    best = (wider or climb.first).calibration
-    if climb.may_float:
-        yield _worst_in_float(climb, best)
-    else:
-        climb.say("no layer is kept in float, as the Edge TPU takes none")
-    yield _fine_tuned(climb, best)
+    best = climb.first.calibration
+    for remedy in (_wider, _worst_in_float, _fine_tuned):
+        try:
+            made = remedy(climb, best)
+        except DataError as error:
+            climb.say(f"a remedy cannot be tried: {error}")
+            continue
+        if made is not None:
+            best = made.calibration
+            yield made
 
 
-def _wider(climb: Climb) -> Candidate | None:
+def _wider(climb: Climb, used: Calibration) -> Candidate | None:
     """With more photographs to calibrate with, where there are any."""
-    used, trained = len(climb.first.calibration.crops), climb.trained
-    if used >= min(MORE, len(climb.photos.train)):
+    trained, train = climb.trained, climb.photos.train
+    if len(used.crops) >= min(MORE, len(train)):
+        enough = "enough" if len(used.crops) >= MORE else "all there are"
+        climb.say(f"no more photographs to calibrate with: {len(used.crops)} are {enough}")
         return None
-    chosen = choose(climb.photos.train, count=MORE, seed=climb.seed, where=trained.path)
+    chosen = choose(train, count=MORE, seed=climb.seed, where=trained.path)
     calibration = calibrate(chosen, labels=trained.labels, size_px=trained.size_px, track=climb.track)
     content = converted(trained.path, calibration.crops, ("int8",))["int8"]
     lint.check(content)
     return Candidate(f"{len(chosen)} photographs to calibrate with", content, calibration)
 
 
-def _worst_in_float(climb: Climb, calibration: Calibration) -> Candidate:
-    worst = climb.layers[: math.ceil(FLOAT_SHARE * len(climb.layers))]
+def _worst_in_float(climb: Climb, calibration: Calibration) -> Candidate | None:
+    """With the layers that lose most in float, where a target takes float."""
+    if not climb.may_float:
+        climb.say("no layer is kept in float, as the Edge TPU takes none")
+        return None
+    able = [error for error in climb.layers if error.can_be_float]
+    worst = able[: math.ceil(FLOAT_SHARE * len(able))]
     kept = tuple(error.tensor for error in worst)
-    names = ", ".join(error.layer for error in worst)
+    names = ", ".join(error.layer for error in worst[:3]) + (", …" if len(worst) > 3 else "")
     content = free_batch(selective(climb.trained.path, calibration.crops, kept))
     lint.check(content, in_float=kept)
     return Candidate(f"the {len(kept)} worst layers in float ({names})", content, calibration, kept)

@@ -1,12 +1,13 @@
 """One of our modules, run in a process of its own: TensorFlow names layers by how often it was asked before."""
 
+import errno
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_agent.shelf import DataError
+from edge_agent.shelf import DataError, InputError
 
 LIMIT_S = 3600
 """A conversion takes seconds to minutes; one that takes an hour hangs."""
@@ -22,6 +23,7 @@ def run(module: str, arguments: Sequence[str | Path], *, folder: Path, model: Pa
         model: What it works on, for the message.
 
     Raises:
+        InputError: It found no room on the disk.
         DataError: It failed, or took longer than `LIMIT_S`; the message holds its last line.
     """
     home = str(Path(__file__).resolve().parents[2])
@@ -37,6 +39,8 @@ def run(module: str, arguments: Sequence[str | Path], *, folder: Path, model: Pa
     if done.returncode != 0:
         lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
         reason = lines[-1] if lines else "no reason given"
+        if os.strerror(errno.ENOSPC) in reason:
+            raise InputError(f"{folder}: {reason}. Make room, or name a folder on another disk in TMPDIR.")
         raise DataError(
             f"{model}: TensorFlow cannot convert it (status {done.returncode}): {reason}"
             " Build it out of layers that TFLite knows; a negative status means that memory ran out or it crashed."

@@ -19,7 +19,7 @@ from converter.load import Trained
 from converter.network import import_quietly, keras_network
 from converter.photos.calibrate import Calibration
 from converter.quantizing import process
-from converter.scratch import scratch
+from converter.scratch import save, scratch
 from converter.tflite import graph, lint
 from converter.tflite.batch import free_batch
 
@@ -71,7 +71,7 @@ def converted(model: Path, crops: Crops, precisions: Sequence[Precision]) -> dic
         DataError: TensorFlow cannot convert the network.
     """
     with scratch() as folder:
-        np.save(folder / "crops.npy", crops)
+        save(folder / "crops.npy", crops)
         process.run(
             "converter.quantizing.quantize",
             [model.resolve(), folder / "crops.npy", *precisions],

@@ -138,6 +138,22 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 
 @pytest.fixture(scope="session")
+def uneven(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny network with the same answers in float, and half of its first channels reaching 300 times as far.
+
+    A channel after a ReLU can be scaled, if what follows takes it by that much less; int8 has one scale for them all.
+    """
+    network = import_quietly("keras").saving.load_model(workshop.model, compile=False)
+    first, second = (layer for layer in network.layers if type(layer).__name__ == "Conv2D")
+    factors = np.repeat([1.0, 300.0], first.filters // 2)
+    kernel, bias = first.get_weights()
+    first.set_weights([kernel * factors, bias * factors])
+    kernel, bias = second.get_weights()
+    second.set_weights([kernel / factors[:, None], bias])
+    return save_model(network, tmp_path_factory.mktemp("uneven") / "uneven.keras")
+
+
+@pytest.fixture(scope="session")
 def conversion(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Conversion:
     """The bundle of the tiny network, by the command line."""
     out = tmp_path_factory.mktemp("converted") / "new" / "bundle"

@@ -130,6 +130,9 @@ def test_a_network_with_two_inputs_is_told(save: Callable[..., Path], tmp_path: 
     network = keras.Model(given, keras.layers.Dense(3, activation="softmax")(pooled))
     with pytest.raises(DataError, match="one input"):
         load(save(network, tmp_path / "two.keras"))
+    logits = keras.Model(given, keras.layers.Dense(3)(pooled))
+    with pytest.raises(DataError, match="one input"):
+        load(save(logits, tmp_path / "two-logits.keras"))
 
 
 def test_a_custom_layer_is_told(save: Callable[..., Path], tmp_path: Path) -> None:

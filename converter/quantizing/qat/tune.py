@@ -31,6 +31,8 @@ from trainer.training.strategy import assemble
 from trainer.views.augment import Jitter, asked
 from trainer.views.feed import batches, open_album, steps_per_epoch
 
+CHECKED, ALIKE = 32, 1e-3
+"""Crops on which folding is checked, and the probability by which answers may differ."""
 KEPT_BYTES = 2**29
 """Memory for decoded photographs; the rest is decoded again, which takes a moment beside a step on two networks."""
 
@@ -41,7 +43,7 @@ class Tuning:
 
     epochs: int = 4
     batch: int = 16
-    lr: float = 2e-5
+    lr: float = 3e-6
     seed: int = 0
 
 
@@ -73,7 +75,7 @@ def fine_tune(
     if not album.photos:
         first = next(iter(album.problems), "there are none")
         raise DataError(f"none of {len(photos)} photographs to fine-tune on can be read: {first}")
-    network = folded(trained.network)
+    network = _folded(trained, calibration)
     fake = Fake(network)
     teacher = predictor(trained.network)
 
@@ -90,6 +92,24 @@ def fine_tune(
             loss, _ = student.step(pixels, teacher(pixels))
             if not np.isfinite(loss):
                 raise DataError(f"fine-tuning for int8 came to a loss of {loss} in step {step + 1}. Lower its rate.")
+    return network
+
+
+def _folded(trained: Trained, calibration: Calibration) -> keras.Model:
+    """The network without batch norm, once it is seen to answer as before.
+
+    Raises:
+        DataError: It has layers that cannot be folded.
+    """
+    looks = calibration.crops[:CHECKED].astype(np.float32)
+    try:
+        network = folded(trained.network)
+        apart = float(np.abs(network.predict_on_batch(looks) - trained.network.predict_on_batch(looks)).max())
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DataError(f"{trained.path}: cannot be fine-tuned for int8 ({reason}).") from error
+    if not apart <= ALIKE:
+        raise DataError(f"{trained.path}: cannot be fine-tuned for int8 (without batch norm it is {apart:.3f} off).")
     return network
 
 

@@ -65,8 +65,16 @@ def test_golden_answers_cover_every_class(converted: Path) -> None:
 
 def test_golden_photographs_are_the_surest_of_each_answer() -> None:
     """Golden rows are taken in turn from each answer, the surest first, so that no rounding changes the winner."""
-    scores = [[0.5, 0.4, 0.1], [0.95, 0.05, 0.0], [0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.3, 0.2, 0.5]]
+    scores = [
+        [0.55, 0.35, 0.1],
+        [0.95, 0.05, 0.0],
+        [0.7, 0.2, 0.1],
+        [0.3, 0.6, 0.1],
+        [0.3, 0.2, 0.5],
+        [0.45, 0.5, 0.05],
+    ]
     assert choose_golden(np.asarray(scores, dtype=np.float32)) == (1, 3, 4, 2, 0)
+    assert choose_golden(np.asarray(scores[5:], dtype=np.float32)) == (0,)
 
 
 def test_a_bundle_is_named_after_its_model() -> None:

@@ -66,7 +66,7 @@ def test_a_broken_calibration_is_refused(
     for part in (
         "warning: the calibration photographs differ in brightness from those that judge",
         "warning: 126 photographs to calibrate with: of 240 held-out photographs int8 gets",
-        "no more photographs to calibrate with than the 126 used",
+        "no more photographs to calibrate with: 126 are all there are",
         "worst layers in float (",
         "fine-tuning for int8, 4 epochs of 126 photographs",
         "error: refused after 3 attempts: quantization-aware fine-tuning",

@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 
 from converter.judging.exam import Tried, conclude, unproven
-from converter.judging.gate import Bounds, Refused, Verdict, doubt, drop_bound, judge, photographs_needed
+from converter.judging.gate import Bounds, Refused, Verdict, drop_bound, judge, photographs_needed
 from converter.quantizing.ladder import Candidate
 
 LABELS = ("milk", "empty", "oat")
 
 
 def _judged(lost: int, won: int, count: int, *, agreeing_errors: int = 0, bounds: Bounds | None = None) -> Verdict:
-    """So many photographs of milk that only float, only int8, or neither gets right."""
-    truth = np.zeros(count, dtype=np.int64)
+    """Photographs of three things, so many of which only float, only int8, or neither gets right."""
+    truth = np.arange(count) % 3
     by_float, by_int8 = truth.copy(), truth.copy()
-    by_int8[:lost] = 1
-    by_float[lost : lost + won] = 1
-    by_float[lost + won : lost + won + agreeing_errors] = 2
-    by_int8[lost + won : lost + won + agreeing_errors] = 2
+    wrong = (truth + 1) % 3
+    by_int8[:lost] = wrong[:lost]
+    by_float[lost : lost + won] = wrong[lost : lost + won]
+    both = slice(lost + won, lost + won + agreeing_errors)
+    by_float[both] = by_int8[both] = wrong[both]
     return judge(truth, by_float=by_float, by_int8=by_int8, labels=LABELS, bounds=bounds or Bounds())
 
 
@@ -145,8 +146,8 @@ def test_a_network_that_guesses_is_doubted() -> None:
     truth = np.asarray([0] * 60 + [1] * 40)
     guess, better = np.zeros(100, dtype=np.int64), np.asarray([0] * 61 + [1] * 39)
     for answers, doubted in ((guess, True), (better - (np.arange(100) == 60), False)):
-        metrics = judge(truth, by_float=answers, by_int8=answers, labels=LABELS, bounds=Bounds()).metrics
-        assert bool([*doubt(metrics, truth)]) is doubted
-    assert "proves nothing" in next(
-        doubt(judge(truth, by_float=guess, by_int8=guess, labels=LABELS, bounds=Bounds()).metrics, truth)
-    )
+        verdict = judge(truth, by_float=answers, by_int8=answers, labels=LABELS, bounds=Bounds(drop_points=3.0))
+        assert (verdict.doubt is not None, verdict.metrics.proven) == (doubted, not doubted)
+    doubted = judge(truth, by_float=guess, by_int8=guess, labels=LABELS, bounds=Bounds())
+    with pytest.raises(Refused, match=r"proves nothing.*--allow-unproven"):
+        conclude([_tried(doubted)], Bounds(), allow_unproven=False)

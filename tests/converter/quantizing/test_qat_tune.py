@@ -1,7 +1,6 @@
 """Fine-tuning gives a network that suffers in int8 its answers back."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +8,11 @@ import numpy as np
 import pytest
 
 from converter.load import Trained, load
-from converter.network import import_quietly
 from converter.photos.calibrate import Calibration
 from converter.photos.photographs import find
 from converter.quantizing.quantize import converted
 from edge_agent.shelf import DataError
 from trainer.photos.data import Photo, read
-
-
-@pytest.fixture(scope="module")
-def uneven(workshop: Any, save: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny network with the same answers in float, half of whose first channels reach 300 times as far as the rest.
-
-    A channel after a ReLU can be scaled, if what follows takes it by that much less; int8 has one scale for them all.
-    """
-    network = import_quietly("keras").saving.load_model(workshop.model, compile=False)
-    first, second = (layer for layer in network.layers if type(layer).__name__ == "Conv2D")
-    factors = np.repeat([1.0, 300.0], first.filters // 2)
-    kernel, bias = first.get_weights()
-    first.set_weights([kernel * factors, bias * factors])
-    kernel, bias = second.get_weights()
-    second.set_weights([kernel / factors[:, None], bias])
-    return save(network, tmp_path_factory.mktemp("uneven") / "model.keras")
 
 
 def _agreement(model: Path, calibration: Calibration, crops: np.ndarray, wanted: np.ndarray) -> float:
