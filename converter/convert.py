@@ -23,7 +23,7 @@ from converter.progress import Track, during, untracked
 from converter.quantizing.ladder import Candidate, Climb, candidates
 from converter.quantizing.layers import layer_errors
 from converter.quantizing.quantize import converted, of_file
-from converter.targets import choice
+from converter.targets import choice, float16
 from converter.tflite import lint
 from converter.tflite.metadata import Facts, misread, with_metadata
 from edge_agent.bundle import MODEL_FILE, Bundle, Manifest
@@ -110,6 +110,7 @@ def convert(job: Job, show: Show) -> Outcome:
     built = during(show.track, "Converting", lambda: converted(trained.path, calibration.crops, to))
     took_s = time.monotonic() - started_s
     lint.check(built["int8"])
+    float16.check(built, calibration.crops)
     if unknown := lint.newer(built["int8"]):
         said.one(f"{', '.join(unknown)} is newer than TensorFlow 2.5: runtimes of that age and the Edge TPU refuse it.")
     layers = during(show.track, "Measuring each layer", lambda: layer_errors(trained.path, calibration.crops))
