@@ -64,8 +64,8 @@ def _automatic(bundle: Bundle, cpu: Plan, wish: Wish) -> Loaded:
     for place, variant in _BUILDS.items():
         if variant not in bundle.variants:
             continue
-        plan = _plan(bundle, cpu, wish, place)
         try:
+            plan = _plan(bundle, cpu, wish, place)
             classifier = _accelerated(bundle, plan, wish, rival=cpu if place == "gpu" else None)
         except DelegateError as error:
             notes.append(f"The {NAMES[place]} is not used: {error}")

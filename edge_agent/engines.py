@@ -35,13 +35,25 @@ _X86 = frozenset({"x86_64", "AMD64", "i686", "i386"})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What runs, and where: a file of the bundle, a runtime, processor threads, and a delegate with its library."""
+    """What runs, and where: a file of the bundle, a runtime, processor threads, and a delegate with its library.
+
+    Raises:
+        DelegateError: A GPU is planned with another runtime than LiteRT: no other one has a way to it.
+    """
 
     variant: str
     runtime: str
     threads: int
     delegate: Place = "cpu"
     library: str = EDGETPU_LIBRARY
+
+    def __post_init__(self) -> None:
+        """Refuse what would run in another runtime than planned."""
+        if self.delegate == "gpu" and self.runtime != "litert":
+            raise DelegateError(
+                f"a GPU needs LiteRT 2, and the runtime here is {self.runtime}. Install LiteRT (pip install"
+                ' ai-edge-litert), and leave runtime at "auto" or set it to "litert".'
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

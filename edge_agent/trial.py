@@ -27,6 +27,8 @@ from edge_agent.shelf import DelegateError, ShelfwatchError
 
 TIMEOUT_S = 30.0
 """A stick that gets its firmware, or a GPU's compiler, takes some seconds. systemd waits for three of these."""
+ENDING_S = 2.0
+"""How long a process that was killed may take to be gone; one that waits inside a driver may stay for ever."""
 ROUNDS, ROUNDS_S = 5, 2.0
 """The time that counts is that of the best round; after so many seconds there is no further one."""
 
@@ -43,7 +45,8 @@ def try_out(wanted: Network, plan: Plan, crops: NDArray[np.uint8], *, timeout_s:
     """Run a network as planned on crops (n, size, size, 3), in a process of its own.
 
     Raises:
-        DelegateError: It cannot be loaded, or the process died or took longer than `timeout_s`.
+        DelegateError: It cannot be loaded, or the process died or took longer than `timeout_s`; where it cannot be
+            ended either, that is said `ENDING_S` later.
     """
     where = f"the {NAMES[plan.delegate]}"
     command = [sys.executable, "-P", "-m", "edge_agent.trial"]
@@ -51,19 +54,40 @@ def try_out(wanted: Network, plan: Plan, crops: NDArray[np.uint8], *, timeout_s:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))}
     request = _request(wanted, plan, crops, timeout_s)
     try:
-        done = subprocess.run(  # noqa: S603 — this very program
-            command, input=request, env=environment, capture_output=True, timeout=timeout_s, check=False
+        process = subprocess.Popen(  # noqa: S603 — this very program
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
         )
-    except subprocess.TimeoutExpired:
-        raise DelegateError(
-            f"{where} did not answer within {timeout_s:g} s when it was tried. Unplug it and plug it in again, or"
-            " restart the device."
-        ) from None
     except OSError as error:
         raise DelegateError(
             f"no process to try {where} in can be started ({error}). Free memory, or allow the agent more processes."
         ) from error
-    return _judged(done, plan, where)
+    said = None
+    try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            said = process.communicate(request, timeout=timeout_s)
+    finally:  # Ctrl-C, too, leaves no process behind that holds the device
+        ended = _ended(process)
+    if said is not None:
+        return _judged(subprocess.CompletedProcess(command, process.returncode, *said), plan, where)
+    late = f"{where} did not answer within {timeout_s:g} s when it was tried"
+    if not ended:
+        raise DelegateError(
+            f"{late}, and process {process.pid}, which tried it, cannot be ended: it hangs in the driver. Restart the"
+            " device."
+        )
+    raise DelegateError(f"{late}. Unplug it and plug it in again, or restart the device.")
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> bool:
+    """Kill a process that still runs; whether it is gone, after `ENDING_S` at most."""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):  # what it did not read is of no use any more
+                pipe.close()
+    process.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(ENDING_S)
+    return process.returncode is not None
 
 
 def _judged(done: "subprocess.CompletedProcess[bytes]", plan: Plan, where: str) -> Trial:

@@ -5,6 +5,8 @@ The mock is compiled from `mock_delegate/mock_delegate.c`. A GPU is hidden from 
 
 import os
 import re
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent import bundle, delegates, engines
+from edge_agent import bundle, delegates, engines, trial
 from edge_agent.bundle import EDGETPU_FILE, GPU_FILE, MODEL_FILE
 from edge_agent.delegates import Wish
 from edge_agent.shelf import DelegateError
@@ -158,6 +160,18 @@ def test_a_gpu_is_not_tried_where_it_cannot_pay(for_gpu, monkeypatch):
     assert "The GPU is not used: LiteRT finds no GPU" in (loaded.note or "")
 
 
+def test_a_gpu_never_runs_in_another_runtime_than_the_one_that_is_named(for_gpu, monkeypatch):
+    """With tflite-runtime a GPU is an error where it is asked for, and not tried by `auto`, which says why."""
+    monkeypatch.setitem(engines._MODULES, "tflite-runtime", engines._MODULES["litert"])  # the same interpreter, renamed
+    monkeypatch.setattr(sys, "executable", "/nonexistent")
+    words = r"a GPU needs LiteRT 2, and the runtime here is tflite-runtime\. .*pip install ai-edge-litert"
+    with pytest.raises(DelegateError, match=words):
+        delegates.load(for_gpu, Wish("gpu", runtime="tflite-runtime"))
+    loaded = delegates.load(for_gpu, Wish(runtime="tflite-runtime"))
+    assert (loaded.classifier.plan.delegate, loaded.classifier.runtime) == ("cpu", "tflite-runtime")
+    assert re.search(f"The GPU is not used: {words}", loaded.note or "")
+
+
 def test_an_accelerator_that_is_no_faster_is_not_used(compiled, mock):
     """The trial's time decides: a delegate that holds, but is slower than its rival, is turned down."""
     wish = Wish("auto", mock("ANSWERS"))
@@ -173,12 +187,12 @@ def test_an_accelerator_that_is_no_faster_is_not_used(compiled, mock):
 
 def test_a_trial_gives_answers_and_time(compiled):
     """The other process answers as this one would, whatever its libraries print."""
-    trial = try_out(
+    tried = try_out(
         engines.network(compiled, MODEL_FILE), engines.plan_for_cpu(compiled), compiled.golden_inputs, timeout_s=30
     )
-    assert trial.answers.dtype == np.uint8
-    np.testing.assert_allclose(trial.answers, compiled.golden_outputs, atol=1)
-    assert 0 < trial.ms_per_crop < 100
+    assert tried.answers.dtype == np.uint8
+    np.testing.assert_allclose(tried.answers, compiled.golden_outputs, atol=1)
+    assert 0 < tried.ms_per_crop < 100
 
 
 def test_a_trial_needs_no_place_to_stand(compiled, tmp_path, monkeypatch):
@@ -223,6 +237,29 @@ def test_a_hanging_trial_is_gone_afterwards(compiled, mock):
     assert time.monotonic() - began_s < TIMEOUT_S + 5
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text(encoding="ascii").split()
     assert not [child for child in children if b"edge_agent.trial" in _command(child)]
+
+
+def test_a_trial_that_cannot_be_ended_is_not_waited_for(compiled, mock, monkeypatch):
+    """A process that waits inside a driver outlives its killing: that is said in time, with its number."""
+    stuck = []
+
+    def unheard(process):
+        stuck.append(process)
+
+    monkeypatch.setattr(subprocess.Popen, "kill", unheard)
+    monkeypatch.setattr(trial, "ENDING_S", 0.3)
+    plan = delegates._plan(compiled, engines.plan_for_cpu(compiled), Wish(library=mock("HANGS")), "edgetpu")
+    began_s = time.monotonic()
+    try:
+        with pytest.raises(DelegateError, match=r"process \d+, which tried it, cannot be ended.*Restart") as caught:
+            try_out(engines.network(compiled, EDGETPU_FILE), plan, compiled.golden_inputs, timeout_s=TIMEOUT_S)
+        assert time.monotonic() - began_s < TIMEOUT_S + 3
+        assert f"process {stuck[0].pid}," in str(caught.value)
+        assert b"edge_agent.trial" in _command(str(stuck[0].pid))
+    finally:
+        for process in stuck:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
 
 
 def _command(process: str) -> bytes:

@@ -122,9 +122,9 @@ def test_a_compiled_model_takes_float_only():
         Compiled(Network("colours", byte_network(), SIZE_PX, 3), "CPU")
 
 
-def test_a_gpu_without_litert_is_told_apart(monkeypatch, colours):
-    """Where only tflite-runtime is installed, the message says what a GPU needs."""
+def test_a_gpu_without_litert_2_is_told_apart(monkeypatch, colours):
+    """Where LiteRT is one without a CompiledModel, the message says what a GPU needs."""
     monkeypatch.setitem(sys.modules, "ai_edge_litert.compiled_model", None)
-    plan = engines.Plan(GPU_FILE, "tflite-runtime", 1, "gpu")
+    plan = engines.Plan(GPU_FILE, "litert", 1, "gpu")
     with pytest.raises(DelegateError, match="a GPU needs LiteRT 2, which is not installed"):
         engines.load(engines.network(colours, GPU_FILE), plan)

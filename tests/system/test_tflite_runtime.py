@@ -53,4 +53,4 @@ def test_bundles_answer_in_tflite_runtime(tmp_path):
     assert on_demo == f"tflite-runtime {platform.machine()} model.tflite"
     assert on_colours == f"tflite-runtime {platform.machine()} {fastest}"
     assert on_mock == "tflite-runtime edgetpu"
-    assert on_gpu.startswith("a GPU needs LiteRT 2, which is not installed")
+    assert on_gpu.startswith("a GPU needs LiteRT 2, and the runtime here is tflite-runtime")
