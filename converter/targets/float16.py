@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from converter.bundles.drafting import answers
 from converter.quantizing.quantize import Precision
-from edge_agent.golden import GPU_ERROR
 from edge_agent.shelf import DataError
 
+CLOSE = 2e-2
+"""How far a probability may be: as far as the agent lets that of a GPU be (`edge_agent.golden`)."""
 CROPS = 32
 """So many are asked about, from all over those that are given: they may be in the order of their classes."""
 
@@ -22,15 +23,15 @@ def check(built: Mapping[Precision, bytes], crops: NDArray[np.uint8]) -> None:
         crops: (n, size, size, 3) uint8 RGB, one or more.
 
     Raises:
-        DataError: A probability is further off than the agent lets a GPU be.
+        DataError: A probability is further off than `CLOSE`.
     """
     if "float16" not in built:
         return
     some = crops[:: -(-len(crops) // CROPS)]
     worst = float(np.abs(answers(built["float16"], some) - answers(built["float32"], some)).max())
-    if not worst <= GPU_ERROR:  # NaN, from a weight that float16 cannot hold, is not at most anything
+    if not worst <= CLOSE:  # NaN, from a weight that float16 cannot hold, is not at most anything
         raise DataError(
             f"with float16 weights, which a GPU gets, the network answers unlike float32: a probability differs by"
-            f" {worst:.2g}, at most {GPU_ERROR:g} is rounding. Its weights are too large or too small for float16:"
+            f" {worst:.2g}, at most {CLOSE:g} is rounding. Its weights are too large or too small for float16:"
             " convert it with --target cpu or edgetpu, or train it with batch normalisation."
         )

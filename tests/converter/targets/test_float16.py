@@ -7,6 +7,7 @@ import pytest
 
 from converter.targets import float16
 from converter.tflite import graph
+from edge_agent.golden import GPU_ERROR
 from edge_agent.shelf import DataError
 from tests.converter.targets.parts import converted
 
@@ -37,3 +38,8 @@ def test_float16_that_answers_otherwise_is_refused(value: float) -> None:
 def test_where_no_float16_was_made_there_is_nothing_to_hold() -> None:
     """Other targets have no such file, and pass."""
     float16.check({"float32": converted("float32"), "int8": converted("int8")}, CROPS)
+
+
+def test_no_more_is_allowed_than_the_agent_allows() -> None:
+    """A file that passes here is not refused by the agent for the same distance."""
+    assert float16.CLOSE <= GPU_ERROR
