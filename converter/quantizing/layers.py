@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from converter.network import import_quietly
 from converter.quantizing import process
 from converter.quantizing.quantize import converter_of, representative, to_int8
-from converter.scratch import scratch
+from converter.scratch import save, scratch
 from converter.tflite import graph
 from edge_agent.shelf import DataError
 
@@ -32,6 +32,7 @@ ROUNDING = 1 / math.sqrt(12)
 """RMSE / scale where rounding is all that is lost: the deviation of a number that is uniform over one step."""
 _VERIFY = b"NumericVerify"
 _POWER = "signal_power"
+_FIGURES = ("mean_squared_error", _POWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class LayerError:
         rmse_steps: Root of that in steps of the output, as TensorFlow's guide to the debugger advises to rank by:
             `ROUNDING` where nothing but rounding is lost. It is blind to a channel that is all within one step.
         noise_db: Signal to quantization noise; None where nothing is lost at all.
+        can_be_float: Whether `selective` can keep it in float. TensorFlow leaves pools and the like in int8 whatever is
+            asked: they only hand on the numbers of the layer before, in its scale.
     """
 
     operator: str
@@ -58,6 +61,7 @@ class LayerError:
     mean_squared_error: float
     rmse_steps: float
     noise_db: float | None
+    can_be_float: bool
 
 
 def layer_errors(model: Path, crops: Crops) -> tuple[LayerError, ...]:
@@ -84,7 +88,8 @@ def selective(model: Path, crops: Crops, tensors: Sequence[str]) -> bytes:
     Args:
         model: A `.keras` file.
         crops: (n, size, size, 3) uint8 RGB: what sets the ranges.
-        tensors: The layers, by `LayerError.tensor`; with none the file is that of a plain conversion.
+        tensors: The layers, by `LayerError.tensor` of those that `can_be_float`; with none the file is that of a plain
+            conversion.
 
     Returns:
         A TFLite file with uint8 ends, for a batch of one.
@@ -99,13 +104,13 @@ def selective(model: Path, crops: Crops, tensors: Sequence[str]) -> bytes:
     if strangers := sorted(set(tensors) - set(_in_float(content, tensors))):
         raise DataError(
             f"{model}: {strangers[0]} is not the output of a layer that can be kept in float. Name tensors of"
-            " layer_errors, of the same file."
+            " layer_errors that can be, of the same file."
         )
     return content
 
 
 def _run(model: Path, crops: Crops, folder: Path, job: str) -> None:
-    np.save(folder / "crops.npy", crops)
+    save(folder / "crops.npy", crops)
     process.run("converter.quantizing.layers", [job, model.resolve()], folder=folder, model=model)
 
 
@@ -123,26 +128,28 @@ def _error(row: Mapping[str, Any], kinds: Mapping[str, str]) -> LayerError:
     lost, power = float(row["mean_squared_error"]), float(row[_POWER])
     return LayerError(
         operator=row["operator"],
-        layer=_layer(row["tensor"], kinds),
+        layer=_layer(row["tensor"], kinds, at_end=row["at_end"]),
         tensor=row["tensor"],
         scale=row["scale"],
         zero_point=row["zero_point"],
         mean_squared_error=lost,
         rmse_steps=math.sqrt(lost) / row["scale"],
         noise_db=10 * math.log10(power / lost) if lost > 0 and power > 0 else None,
+        can_be_float=row["can_be_float"],
     )
 
 
-def _layer(tensor: str, kinds: Mapping[str, str]) -> str:
+def _layer(tensor: str, kinds: Mapping[str, str], *, at_end: bool) -> str:
     """The Keras layer that a tensor comes out of: of several that became one operator, the one with a kernel.
 
     A tensor is called by its layers, `backbone_1/conv1_relu_1/Relu6;backbone_1/conv1_1/convolution`; Keras counts how
-    often each was called. The output of the network is called otherwise, and is that of the last layer.
+    often each was called. The output of the network (`at_end`) is called otherwise, and is that of the last layer. Any
+    other tensor that no layer is known by keeps its own name.
     """
     scopes = [part.split("/") for part in tensor.split(";") if part]
     named = [(scope[-1], name) for scope in scopes if (name := _last_known(scope, kinds)) is not None]
     if not named:
-        return list(kinds)[-1] if kinds else tensor
+        return list(kinds)[-1] if kinds and at_end else tensor
     with_kernel = [name for end, name in named if end.startswith(("convolution", "depthwise", "MatMul"))]
     return (with_kernel or [name for _, name in named])[0]
 
@@ -199,9 +206,11 @@ def _measure(model: Path, crops: Crops) -> list[dict[str, Any]]:
         debug_options=experimental.QuantizationDebugOptions(layer_direct_compare_metrics={_POWER: _power}),
     )
     debugger.run()
-    known = [graph.full_name(tensor) for tensor in graph.parse(calibrated).subgraphs[0].tensors]
+    main = graph.parse(calibrated).subgraphs[0]
+    known = [graph.full_name(tensor) for tensor in main.tensors]
+    ends = {known[index] for index in main.outputs}
     return [
-        {**row, **{name: float(figures[name]) for name in ("mean_squared_error", _POWER)}}
+        {**row, "at_end": row["tensor"] in ends, **{name: float(figures[name]) for name in _FIGURES}}
         for row, figures in _verified(content, known, debugger.layer_statistics)
     ]
 
@@ -217,7 +226,8 @@ def _verified(
 ) -> Iterator[tuple[dict[str, Any], Mapping[str, float]]]:
     """What the debugger compared, with the figures it has for it.
 
-    Its operators take a quantized tensor and the float one that it stands for, and figures go by their outputs.
+    Its operators take a quantized tensor and the float one that it stands for, and figures go by their outputs. Where
+    that float one is an int8 one read back, TensorFlow has no float layer to put there, and its name says nothing.
     """
     model = graph.parse(content)
     main = model.subgraphs[0]
@@ -227,11 +237,13 @@ def _verified(
             continue
         quantized, plain = (int(index) for index in operator.inputs[:2])
         scheme = main.tensors[quantized].quantization
-        name = graph.full_name(main.tensors[plain])
+        can_be_float = graph.code(model, makers[plain]) != "DEQUANTIZE"
+        name = graph.full_name(main.tensors[plain if can_be_float else quantized])
         yield (
             {
                 "operator": graph.code(model, makers[quantized]),
                 "tensor": graph.known(name, known) or name,
+                "can_be_float": can_be_float,
                 "scale": float(scheme.scale[0]),
                 "zero_point": int(scheme.zeroPoint[0]),
             },

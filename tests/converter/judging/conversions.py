@@ -19,9 +19,9 @@ SIZE_PX = 48
 SURE, SECOND = 0.6, 0.3
 """What an answer gets, and what comes next."""
 LAYERS = (
-    LayerError("FULLY_CONNECTED", "scores", "net/scores/MatMul", 0.1, 3, 0.0144, 1.2, 31.5),
-    LayerError("CONV_2D", "conv", "net/conv/Relu", 0.02, -128, 4e-5, 0.316, 40.0),
-    LayerError("RESHAPE", "flatten", "net/flatten", 0.02, -128, 0.0, 0.0, None),
+    LayerError("FULLY_CONNECTED", "scores", "net/scores/MatMul", 0.1, 3, 0.0144, 1.2, 31.5, can_be_float=True),
+    LayerError("CONV_2D", "conv", "net/conv/Relu", 0.02, -128, 4e-5, 0.316, 40.0, can_be_float=True),
+    LayerError("RESHAPE", "flatten", "net/flatten", 0.02, -128, 0.0, 0.0, None, can_be_float=True),
 )
 LATENCY = tuple(
     Latency(precision, threads, batch, ms / batch**0.25 / threads)

@@ -5,13 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
 from converter.network import import_quietly
 from converter.quantizing.layers import ROUNDING, LayerError, layer_errors, selective
-from converter.quantizing.layers_chart import MOST_BARS, layers_chart
 from converter.quantizing.quantize import converted
 from converter.tflite import graph, lint
 from converter.tflite.batch import free_batch
@@ -31,6 +29,7 @@ def lopsided(save: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
             keras.Input((SIZE_PX, SIZE_PX, 3)),
             layers.Rescaling(1 / 127.5, offset=-1, name="rescaling"),
             layers.Conv2D(16, 3, strides=2, padding="same", activation="relu", name="straight"),
+            layers.MaxPooling2D(2, name="largest"),
             layers.Conv2D(16, 1, name="twisted"),
             layers.GlobalAveragePooling2D(name="average"),
             layers.Dense(3, activation="softmax", name="scores"),
@@ -89,7 +88,7 @@ def test_the_worst_layer_comes_first_by_its_name(errors: tuple[LayerError, ...])
     assert (errors[0].layer, errors[0].operator) == ("twisted", "CONV_2D")
     assert errors[0].rmse_steps > 2 * ROUNDING
     assert [error.rmse_steps for error in errors] == sorted((error.rmse_steps for error in errors), reverse=True)
-    assert {error.layer for error in errors} == {"rescaling", "straight", "twisted", "average", "scores"}
+    assert {error.layer for error in errors} == {"rescaling", "straight", "largest", "twisted", "average", "scores"}
 
 
 def test_a_layer_that_only_rounds_loses_a_twelfth(errors: tuple[LayerError, ...]) -> None:
@@ -146,12 +145,16 @@ def test_a_layer_that_is_not_there_cannot_be_kept(lopsided: Path, crops: np.ndar
         selective(lopsided, crops, ["nowhere/Relu"])
 
 
-def test_the_chart_is_a_picture_of_the_worst(errors: tuple[LayerError, ...]) -> None:
-    """The chart is a PNG that is as high as it has layers, up to a number that can be read."""
-    few = layers_chart(errors, in_float=[errors[0].tensor])
-    many = layers_chart([*errors] * 20)
-    heights = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).shape[0] for png in (few, many)]
-    assert heights[0] < heights[1] < 110 * (2 + 0.3 * MOST_BARS)
+def test_each_layer_says_whether_it_can_be_kept_in_float(
+    lopsided: Path, crops: np.ndarray, errors: tuple[LayerError, ...]
+) -> None:
+    """Those that say so can, all at once; a pool says no, goes by its own name, and asking for it is an error."""
+    (pool,) = (error for error in errors if not error.can_be_float)
+    assert (pool.layer, pool.operator) == ("largest", "MAX_POOL_2D")
+    every = [error.tensor for error in errors if error.can_be_float]
+    lint.check(selective(lopsided, crops, every), in_float=every)
+    with pytest.raises(DataError, match="largest.* is not the output of a layer that can be kept in float"):
+        selective(lopsided, crops, [pool.tensor])
 
 
 def test_the_names_of_layers_come_out_of_the_file(lopsided: Path, errors: tuple[LayerError, ...]) -> None:
