@@ -138,19 +138,23 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 
 @pytest.fixture(scope="session")
-def uneven(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny network with the same answers in float, and half of its first channels reaching 300 times as far.
+def uneven(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Path]:
+    """The tiny network with the same answers in float, and half of its first channels reaching so many times as far.
 
     A channel after a ReLU can be scaled, if what follows takes it by that much less; int8 has one scale for them all.
     """
-    network = import_quietly("keras").saving.load_model(workshop.model, compile=False)
-    first, second = (layer for layer in network.layers if type(layer).__name__ == "Conv2D")
-    factors = np.repeat([1.0, 300.0], first.filters // 2)
-    kernel, bias = first.get_weights()
-    first.set_weights([kernel * factors, bias * factors])
-    kernel, bias = second.get_weights()
-    second.set_weights([kernel / factors[:, None], bias])
-    return save_model(network, tmp_path_factory.mktemp("uneven") / "uneven.keras")
+
+    def make(times: float) -> Path:
+        network = import_quietly("keras").saving.load_model(workshop.model, compile=False)
+        first, second = (layer for layer in network.layers if type(layer).__name__ == "Conv2D")
+        factors = np.repeat([1.0, times], first.filters // 2)
+        kernel, bias = first.get_weights()
+        first.set_weights([kernel * factors, bias * factors])
+        kernel, bias = second.get_weights()
+        second.set_weights([kernel / factors[:, None], bias])
+        return save_model(network, tmp_path_factory.mktemp("uneven") / "uneven.keras")
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Fine-tuning gives a network that suffers in int8 its answers back."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from converter.photos.photographs import find
 from converter.quantizing.quantize import converted
 from edge_agent.shelf import DataError
 from trainer.photos.data import Photo, read
+
+Uneven = Callable[[float], Path]
 
 
 def _agreement(model: Path, calibration: Calibration, crops: np.ndarray, wanted: np.ndarray) -> float:
@@ -32,11 +35,12 @@ def _pixels(photos: Any, trained: Trained) -> np.ndarray:
     return np.stack([read(photo, trained.size_px) for photo in photos])
 
 
-def test_a_network_that_suffers_in_int8_is_healed(workshop: Any, uneven: Path, tmp_path: Path) -> None:
+def test_a_network_that_suffers_in_int8_is_healed(workshop: Any, uneven: Uneven, tmp_path: Path) -> None:
     """int8 answers otherwise than float, and after fine-tuning as float does; the float network stays as it is."""
     from converter.quantizing.qat.tune import Tuning, fine_tune, write
 
-    trained = load(uneven)
+    suffers = uneven(300)
+    trained = load(suffers)
     photos = find(workshop.data, evaluate=None, labels=trained.labels, count=120, seed=0)
     calibration = Calibration(_pixels(photos.calibration, trained), "0" * 64)
     held_out = _pixels(photos.held_out, trained)
@@ -53,7 +57,7 @@ def test_a_network_that_suffers_in_int8_is_healed(workshop: Any, uneven: Path, t
     tuned = write(
         fine_tune(trained, photos.train, calibration, tuning, track=track), trained, tmp_path / "t.keras", tuning
     )
-    plain, healed = (_agreement(path, calibration, held_out, before.argmax(axis=1)) for path in (uneven, tuned))
+    plain, healed = (_agreement(path, calibration, held_out, before.argmax(axis=1)) for path in (suffers, tuned))
     assert plain < 0.87, "int8 should lose something to begin with"
     assert healed > 0.93
     np.testing.assert_array_equal(np.asarray(trained.network(held_out.astype(np.float32), training=False)), before)
@@ -63,11 +67,11 @@ def test_a_network_that_suffers_in_int8_is_healed(workshop: Any, uneven: Path, t
     assert shown.count("Reading photographs") == len(photos.train)
 
 
-def test_photographs_that_cannot_be_read_are_said(uneven: Path, tmp_path: Path) -> None:
+def test_photographs_that_cannot_be_read_are_said(workshop: Any, tmp_path: Path) -> None:
     """Without a single photograph there is nothing to learn from, and the first reason is given."""
     from converter.quantizing.qat.tune import fine_tune
 
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     crops = np.zeros((20, 48, 48, 3), np.uint8)
     with pytest.raises(DataError, match=r"none of 1 photographs .* can be read: .*broken\.jpg"):
-        fine_tune(load(uneven), [Photo(tmp_path / "broken.jpg", 0)], Calibration(crops, "0" * 64))
+        fine_tune(load(workshop.model), [Photo(tmp_path / "broken.jpg", 0)], Calibration(crops, "0" * 64))
