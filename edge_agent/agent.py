@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -51,16 +52,15 @@ class Model:
 
 
 def load_model(settings: Settings) -> Model:
-    """Read the bundle, check whose it is, load the model and hold it against its golden outputs.
+    """Check whose the bundle is, read it, load the model and hold it against its golden outputs.
 
     Raises:
         BundleError: It is broken, altered, not signed by the key that the settings name, or does not answer as it must.
         ConfigError: That key cannot be read.
         DelegateError: The accelerator that the settings name cannot be used.
     """
-    bundle, section = bundles.read(settings.model.bundle), settings.model
-    if section.signed_by is not None:
-        check_signature(section.bundle, bundle, section.signed_by)
+    section = settings.model
+    bundle = bundles.read(section.bundle, vouch=partial(check_signature, section.bundle, section.signed_by))
     wish = Wish(section.delegate, section.delegate_library or EDGETPU_LIBRARY, section.runtime, section.threads)
     loaded = delegates.load(bundle, wish)
     variant = loaded.classifier.plan.variant

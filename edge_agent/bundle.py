@@ -11,7 +11,8 @@ A bundle is a directory, or a zip of one. The agent looks at these files of it, 
     model_edgetpu.tflite    compiled for the Edge TPU, batch 1, uint8 in and out (optional)
     manifest.sig            a signature over manifest.json, see `edge_agent.signature` (optional)
 
-Nothing of a model file is parsed before its sha256 has been found right: a model file is a program.
+Nothing of a model file is parsed before its sha256 has been found right: a model file is a program. A signature, where one
+is asked for, is checked first of all, before anything else is unpacked or parsed.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ import io
 import lzma
 import zipfile
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +38,6 @@ FILES = (MANIFEST_FILE, MODEL_FILE, GOLDEN_FILE)
 """Without these there is no bundle."""
 VARIANTS = (FLOAT_FILE, GPU_FILE, EDGETPU_FILE)
 """Other builds of the same network, each there or not."""
-_READ = (*FILES, *VARIANTS, SIGNATURE_FILE)
 FILE_BYTES_MAX = 256 * 2**20
 """A file of a bundle that claims to be larger is refused unread: no device could use it."""
 
@@ -114,8 +115,7 @@ class Bundle:
     """A bundle whose hashes hold. `golden_inputs` is (n, size, size, 3) and `golden_outputs` (n, classes), uint8.
 
     `variants` holds the contents of those of `VARIANTS` that are there. `golden_float` is (n, classes) float32: the
-    answers of float to the same inputs. `manifest_bytes` and `signature` are `manifest.json` and `manifest.sig` as they
-    were read, for `edge_agent.signature.check_signature`; nobody has checked the signature yet.
+    answers of float to the same inputs.
     """
 
     manifest: Manifest
@@ -125,8 +125,10 @@ class Bundle:
     golden_outputs: NDArray[np.uint8]
     variants: dict[str, bytes] = field(default_factory=dict)
     golden_float: NDArray[np.float32] | None = None
-    manifest_bytes: bytes = b""
-    signature: bytes | None = None
+
+
+Vouch = Callable[[bytes, bytes | None], None]
+"""Takes the bytes of `manifest.json` and `manifest.sig` (None where there is none); raises `BundleError` to refuse."""
 
 
 def sha256(content: bytes) -> str:
@@ -134,17 +136,22 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read(path: Path) -> Bundle:
+def read(path: Path, *, vouch: Vouch | None = None) -> Bundle:
     """Read a bundle and check every hash, shape and label count in it. No model is loaded yet.
+
+    Args:
+        path: A directory, or a zip.
+        vouch: Says whether the manifest is to be trusted, before anything is made of it or of another file; see
+            `edge_agent.signature.check_signature`.
 
     Raises:
         BundleError: A file is missing, altered, too large or not what the format says.
     """
-    content = _content(path)
-    for name in FILES:
-        if name not in content:
-            raise BundleError(f"bundle {path}: {name} is missing. Copy the whole bundle again, or convert anew.")
-    manifest = _manifest(path, content[MANIFEST_FILE])
+    ends = _content(path, (MANIFEST_FILE, SIGNATURE_FILE), needed=(MANIFEST_FILE,))
+    if vouch is not None:
+        vouch(ends[MANIFEST_FILE], ends.get(SIGNATURE_FILE))
+    manifest = _manifest(path, ends[MANIFEST_FILE])
+    content = _content(path, (MODEL_FILE, GOLDEN_FILE, *VARIANTS), needed=(MODEL_FILE, GOLDEN_FILE))
     for name in (MODEL_FILE, GOLDEN_FILE, *VARIANTS):
         _check_hash(path, name, content.get(name), manifest.files.get(name))
     inputs, outputs, floats = _golden(path, content[GOLDEN_FILE], manifest)
@@ -159,8 +166,6 @@ def read(path: Path) -> Bundle:
         outputs,
         variants=variants,
         golden_float=floats,
-        manifest_bytes=content[MANIFEST_FILE],
-        signature=content.get(SIGNATURE_FILE),
     )
 
 
@@ -186,17 +191,26 @@ def _check_hash(path: Path, name: str, content: bytes | None, listed: str | None
         )
 
 
-def _content(path: Path) -> dict[str, bytes]:
-    """The files of a bundle that the agent looks at, by name, as far as they are there."""
+def _content(path: Path, names: Sequence[str], *, needed: Sequence[str]) -> dict[str, bytes]:
+    """Some files of a bundle by name, as far as they are there; those that are needed must be."""
+    content = _files(path, names)
+    for name in needed:
+        if name not in content:
+            raise BundleError(f"bundle {path}: {name} is missing. Copy the whole bundle again, or convert anew.")
+    return content
+
+
+def _files(path: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """The same, none of them needed."""
     try:
         if path.is_dir():
-            files = [path / name for name in _READ if (path / name).is_file()]
+            files = [path / name for name in names if (path / name).is_file()]
             for file in files:
                 _check_size(path, file.name, file.stat().st_size)
             return {file.name: file.read_bytes() for file in files}
         with zipfile.ZipFile(path) as archive:
             entries = {Path(entry.filename).name: entry for entry in archive.infolist()}
-            entries = {name: entry for name, entry in entries.items() if name in _READ}
+            entries = {name: entry for name, entry in entries.items() if name in names}
             for name, entry in entries.items():
                 _check_size(path, name, entry.file_size)
             return {name: archive.read(entry) for name, entry in entries.items()}

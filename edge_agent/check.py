@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from edge_agent import bundle as bundles
@@ -14,6 +15,7 @@ from edge_agent.collect import first_frame
 from edge_agent.config import CameraSection, Settings
 from edge_agent.engines import NAMES
 from edge_agent.shelf import EMPTY, OCCLUDED, BundleError, ShelfwatchError, SpoolError
+from edge_agent.signature import check_signature
 from edge_agent.spool import Spool, SpoolInUseError
 
 
@@ -56,8 +58,10 @@ def labels_of(path: Path) -> tuple[str, ...] | None:
 
 def _labels(path: Path) -> tuple[tuple[str, ...] | None, BundleError | None]:
     try:
-        where = config.bundle_path(path)
-        return (bundles.read(where).manifest.labels, None) if where is not None else (None, None)
+        where, key = config.model_path(path, "bundle"), config.model_path(path, "signed_by")
+        if where is None:
+            return None, None
+        return bundles.read(where, vouch=partial(check_signature, where, key)).manifest.labels, None
     except BundleError as error:
         return None, error
     except ShelfwatchError:

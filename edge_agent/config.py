@@ -221,7 +221,7 @@ def load(path: Path, *, labels: Sequence[str] | None = None) -> Settings:
 
     Args:
         path: The TOML file. Relative paths in it are relative to its folder.
-        labels: The model's labels, so that products are checked too; see `bundle_path`.
+        labels: The model's labels, so that products are checked too; see `edge_agent.check.labels_of`.
 
     Raises:
         ConfigError: It cannot be used; the error holds every problem.
@@ -256,10 +256,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not a configuration that can be read: {error}. Mend it there.") from error
 
 
-def bundle_path(path: Path) -> Path | None:
-    """Where a configuration says that the bundle is, even if other parts of it are wrong; None where it doesn't."""
+def model_path(path: Path, key: Literal["bundle", "signed_by"]) -> Path | None:
+    """A path under `[model]` of a configuration, even if other parts of that are wrong; None where there is none."""
     model = read_toml(path).get("model")
-    named = model.get("bundle") if isinstance(model, dict) else None
+    named = model.get(key) if isinstance(model, dict) else None
     return path.resolve().parent / named if isinstance(named, str) else None
 
 

@@ -24,7 +24,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge_agent.bundle import Bundle
 from edge_agent.shelf import BundleError, ConfigError, DataError, InputError, ShelfwatchError
 
 SCHEMA = "shelfwatch.signature/1"
@@ -184,24 +183,27 @@ def check(manifest: bytes, signature: bytes | None, trusted: PublicKey | None) -
     return signed.key
 
 
-def check_signature(path: Path, bundle: Bundle, signed_by: Path) -> None:
+def check_signature(path: Path, signed_by: Path | None, manifest: bytes, signature: bytes | None) -> None:
     """Make sure that a bundle is signed with the key that a device was given.
 
     Args:
         path: Of the bundle, for the messages.
-        bundle: As it was read from there.
-        signed_by: The public key, a PEM file.
+        signed_by: The public key, a PEM file; None where any bundle is taken.
+        manifest: `manifest.json`, byte for byte.
+        signature: `manifest.sig`, None where there is none.
 
     Raises:
         BundleError: The bundle is unsigned, signed with another key, or altered since.
         ConfigError: `signed_by` cannot be read, or holds no public key.
     """
+    if signed_by is None:
+        return
     try:
         trusted = read_public_key(signed_by)
     except ShelfwatchError as error:
         raise ConfigError(f"model: signed_by: {error}") from error
     try:
-        check(bundle.manifest_bytes, bundle.signature, trusted)
+        check(manifest, signature, trusted)
     except BundleError as error:
         raise BundleError(f"bundle {path}: {error}") from error
 

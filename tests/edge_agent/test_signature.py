@@ -4,7 +4,9 @@ import json
 import shutil
 import subprocess
 import tomllib
+import zipfile
 from base64 import b64encode
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -164,15 +166,16 @@ def test_the_agent_takes_what_its_key_signed(tmp_path):
     shutil.copytree(REPO / "edge_agent" / "demo" / "bundle", folder)
     manifest = (folder / "manifest.json").read_bytes()
     key.write_bytes(pem(OURS))
+    vouch = partial(check_signature, folder, key)
     with pytest.raises(BundleError, match=rf"bundle {folder}: it is not signed, .*{public(OURS).fingerprint}"):
-        check_signature(folder, read(folder), key)
+        read(folder, vouch=vouch)
     (folder / "manifest.sig").write_bytes(signed(OURS, manifest))
-    check_signature(folder, read(folder), key)
+    assert read(folder, vouch=vouch).manifest.id == "demo-shelf"
     (folder / "manifest.sig").write_bytes(signed(THEIRS, manifest))
     with pytest.raises(BundleError, match=public(THEIRS).fingerprint):
-        check_signature(folder, read(folder), key)
+        read(folder, vouch=vouch)
     with pytest.raises(ConfigError, match=r"model: signed_by: .*nowhere: the key cannot be read"):
-        check_signature(folder, read(folder), tmp_path / "nowhere")
+        read(folder, vouch=partial(check_signature, folder, tmp_path / "nowhere"))
 
 
 def test_a_zip_brings_its_signature_along(tmp_path):
@@ -182,8 +185,8 @@ def test_a_zip_brings_its_signature_along(tmp_path):
     (tmp_path / "bundle" / "manifest.sig").write_bytes(signature)
     (tmp_path / "agent.pub").write_bytes(pem(OURS))
     packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "bundle"))
-    assert read(packed).signature == signature
-    check_signature(packed, read(packed), tmp_path / "agent.pub")
+    vouch = partial(check_signature, packed, tmp_path / "agent.pub")
+    assert read(packed, vouch=vouch).manifest.id == "demo-shelf"
 
 
 @pytest.fixture
@@ -196,6 +199,36 @@ def demo_config(tmp_path):
     replacement = 'bundle = "signed"\nsigned_by = "agent.pub"'
     path.write_text(path.read_text().replace(f'bundle = "{section}"', replacement))
     return path
+
+
+@pytest.mark.parametrize("spoiled", ["golden.npz", "model.tflite", "manifest.json"])
+def test_the_signature_comes_before_everything_else(demo_config, spoiled):
+    """Of a bundle that somebody else made nothing is parsed: `run` and `check` refuse its signature, whatever it is."""
+    folder = demo_config.parent / "signed"
+    (folder / spoiled).write_bytes(b"not what it says")
+    (folder / "manifest.sig").write_bytes(signed(THEIRS, (folder / "manifest.json").read_bytes()))
+    for arguments in (["run"], ["check", "--no-cameras", "--no-broker"]):
+        result = CliRunner().invoke(app, [*arguments, "-c", str(demo_config)])
+        said = " ".join(result.output.split())
+        assert result.exit_code == 78
+        assert f"key {public(THEIRS).fingerprint} signed it" in said
+        assert spoiled not in said
+
+
+def test_of_a_zip_only_manifest_and_signature_are_unpacked_before(demo_config):
+    """A file in it that cannot be unpacked shows only once the signature has held."""
+    folder, packed = demo_config.parent / "signed", demo_config.parent / "signed.zip"
+    manifest = (folder / "manifest.json").read_bytes()
+    vouch = partial(check_signature, packed, demo_config.parent / "agent.pub")
+    for key, words in ((THEIRS, "signed it, and only bundles"), (OURS, r"cannot be read \(Bad CRC-32")):
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("manifest.json", manifest)
+            archive.writestr("manifest.sig", signed(key, manifest))
+            archive.writestr("model.tflite", b"model")
+            archive.writestr("golden.npz", b"not what it says")
+        packed.write_bytes(packed.read_bytes().replace(b"not what it says", b"but a little bit"))
+        with pytest.raises(BundleError, match=words):
+            read(packed, vouch=vouch)
 
 
 def test_signed_by_lies_beside_the_configuration(demo_config):
