@@ -30,7 +30,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class ClassChange:
-    """How often the photographs of one class are recognised: of `photographs`, so many by float and by int8.
+    """How often the photographs of one class are recognized: of `photographs`, so many by float and by int8.
 
     `drop_points` is what int8 loses, in points of 100. `held` says that there are enough photographs to hold this
     against the bound.

@@ -95,7 +95,7 @@ def judge(truth: Indices, *, by_float: Indices, by_int8: Indices, labels: Sequen
     drops = _recall_drops(metrics, bounds)
     enough = {name: int(mine.sum()) >= RECALL_COUNT for name, mine in present}
     failed = [*_overall(metrics, drop_points, bounds)]
-    failed += [f'"{name}" is recognised {points:.1f} points less often' for name, points in drops if enough[name]]
+    failed += [f'"{name}" is recognized {points:.1f} points less often' for name, points in drops if enough[name]]
     doubted = [*_of_few([(name, points) for name, points in drops if not enough[name]])]
     needed = None if metrics.proven else photographs_needed(lost, won, count, bound=bounds.proof_points / 100)
     vacuous = doubt(metrics, truth)
@@ -176,7 +176,7 @@ def _overall(metrics: Metrics, drop_points: float, bounds: Bounds) -> Iterator[s
 
 
 def _recall_drops(metrics: Metrics, bounds: Bounds) -> list[tuple[str, float]]:
-    """Classes that int8 recognises less often by more than it may, and by how many points; the worst first."""
+    """Classes that int8 recognizes less often by more than it may, and by how many points; the worst first."""
     drops = [(name, 100 * (before - metrics.int8_recall[name])) for name, before in metrics.float_recall.items()]
     return sorted((drop for drop in drops if drop[1] > bounds.recall_points + 1e-9), key=lambda drop: -drop[1])
 
@@ -187,6 +187,6 @@ def _of_few(drops: Sequence[tuple[str, float]]) -> Iterator[str]:
         name, points = drops[0]
         which = f'"{name}"' if len(drops) == 1 else f'{len(drops)} classes, most of all "{name}",'
         yield (
-            f"{which} {'is' if len(drops) == 1 else 'are'} recognised less often by int8, by up to {points:.0f} points;"
+            f"{which} {'is' if len(drops) == 1 else 'are'} recognized less often by int8, by up to {points:.0f} points;"
             f" with fewer than {RECALL_COUNT} photographs of a class that may be chance."
         )

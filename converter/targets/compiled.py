@@ -111,7 +111,7 @@ def payload(compiled: Compiled) -> dict[str, Any]:
 def mapped(original: View, compiled: View) -> tuple[bool, ...]:
     """For each operator of the original whether the compiler mapped it: all but those that it left.
 
-    What was left is recognised by its code and the names of its outputs, which the compiler keeps, or else by its code
+    What was left is recognized by its code and the names of its outputs, which the compiler keeps, or else by its code
     and shapes, last first: it is the end of a network that stays on the CPU.
 
     Raises:

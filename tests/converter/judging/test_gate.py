@@ -123,7 +123,7 @@ def test_a_class_that_suffers_fails_where_it_can_be_told() -> None:
     """A class of 50 photographs may lose 5 points and no more; one of 49 is warned of instead."""
     assert _of_two(60, 3).failures == ()
     (failure,) = _of_two(50, 3).failures
-    assert failure == '"oat" is recognised 6.0 points less often'
+    assert failure == '"oat" is recognized 6.0 points less often'
     few = _of_two(49, 3)
     assert few.failures == ()
     (warning,) = few.warnings
