@@ -11,8 +11,8 @@ A bundle is a directory, or a zip of one. The agent looks at these files of it, 
     model_edgetpu.tflite    compiled for the Edge TPU, batch 1, uint8 in and out (optional)
     manifest.sig            a signature over manifest.json, see `edge_agent.signature` (optional)
 
-Nothing of a model file is parsed before its sha256 has been found right: a model file is a program. A signature, where one
-is asked for, is checked first of all, before anything else is unpacked or parsed.
+Nothing of a model file is parsed before its sha256 has been found right: a model file is a program. A signature, where
+one is asked for, is checked first of all, before anything else is unpacked or parsed.
 """
 
 import hashlib
