@@ -54,12 +54,15 @@ class TfliteClassifier:
             runtime: Which interpreter; `auto` takes LiteRT where it is installed.
             threads: Processor threads for one batch, 1 or more; by default all cores that this process may use.
             variant: Which file of the bundle, such as `FLOAT_FILE`; by default the one that is fastest on a CPU.
-            plan: All of this, and a delegate, from `edge_agent.delegates`; then the others are not looked at.
+            plan: All of this, and a delegate, from `edge_agent.delegates`; instead of the others.
 
         Raises:
+            ValueError: A plan, and besides it something that the plan says.
             BundleError: No runtime, no such file, or the network does not load, or does not answer as it must.
             DelegateError: The plan names an accelerator, and that cannot be used, or does not answer as it must.
         """
+        if plan is not None and (runtime, threads, variant) != ("auto", None, None):
+            raise ValueError("a plan says which runtime, threads and variant: give it, or those, not both")
         self.plan = plan or engines.plan_for_cpu(bundle, runtime=runtime, threads=threads, variant=variant)
         self._bundle = bundle
         self._engine = engines.load(engines.network(bundle, self.plan.variant), self.plan)
@@ -76,11 +79,6 @@ class TfliteClassifier:
     def size_px(self) -> int:
         """Side of the crops that it takes."""
         return self._bundle.manifest.input.size_px
-
-    @property
-    def model_id(self) -> str:
-        """The bundle's id."""
-        return self._bundle.manifest.id
 
     @property
     def runtime(self) -> str:

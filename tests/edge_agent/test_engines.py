@@ -79,6 +79,15 @@ def test_all_cores_that_the_process_may_use_are_used(colours):
     assert TfliteClassifier(colours, threads=3).plan.threads == 3
 
 
+@pytest.mark.parametrize("more", [{"runtime": "litert"}, {"threads": 1}, {"variant": FLOAT_FILE}])
+def test_a_plan_is_never_mixed_with_what_it_says_itself(colours, more):
+    """A runtime, threads or build given beside a plan are refused, not passed over."""
+    plan = engines.plan_for_cpu(colours, threads=2)
+    assert TfliteClassifier(colours, plan=plan).plan == plan
+    with pytest.raises(ValueError, match="give it, or those, not both"):
+        TfliteClassifier(colours, plan=plan, **more)
+
+
 def test_a_build_that_is_not_there_is_named(colours):
     """The message lists what there is."""
     with pytest.raises(BundleError, match=r'"colours" has no model_edgetpu\.tflite, only model\.tflite, model_float'):
