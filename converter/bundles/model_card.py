@@ -5,23 +5,23 @@ model hubs, with the fields at the top that those read. Everything in it stands 
 """
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from converter.bundles.markdown import bullets, code, plain, table
+from converter.judging.comparison import share as share_of
 from edge_agent.bundle import EDGETPU_FILE, FLOAT_FILE, GOLDEN_FILE, GPU_FILE, MODEL_FILE, Manifest
 from edge_agent.shelf import EMPTY, OCCLUDED, SPECIAL_LABELS
 
 WORST_SHOWN = 8
 FRIGATE_PX = 224
 """The one size that Frigate's custom classification asks about."""
-SURE_Z = 1.96
-"""Standard deviations on both sides of a mean that hold 95 % of a normal distribution."""
+TUNED = "quantization-aware"
+"""How the recipe of a network begins that was trained on for int8."""
 _FILES = {
     MODEL_FILE: "int8, uint8 RGB in, uint8 probabilities out, any batch",
-    FLOAT_FILE: "the same in float32, for runtimes without int8 kernels and as the reference",
+    FLOAT_FILE: "the network as trained, in float32, for runtimes without int8 kernels and as the reference",
     GPU_FILE: "float16 weights, for a GPU",
     EDGETPU_FILE: "compiled for the Edge TPU, batch of 1",
     GOLDEN_FILE: "inputs, and what the models must answer to them",
@@ -57,20 +57,6 @@ def model_card(manifest: Manifest, licence: str | None = None) -> str:
     )
     parts = ("\n".join([f"## {title}", "", *lines] if title else lines) for title, lines in sections)
     return "\n\n".join(parts) + "\n"
-
-
-def interval(share: float, count: int) -> tuple[float, float]:
-    """Between which bounds (0..1) the true share lies, 19 times in 20, if it was `share` among `count`.
-
-    E. B. Wilson's score interval, Journal of the American Statistical Association 22 (1927), 209-212.
-
-    >>> [round(bound, 3) for bound in interval(0.9, 100)]
-    [0.826, 0.945]
-    """
-    square = SURE_Z**2 / count
-    middle = share + square / 2
-    width = SURE_Z * math.sqrt(share * (1 - share) / count + square / (4 * count))
-    return max(0.0, (middle - width) / (1 + square)), min(1.0, (middle + width) / (1 + square))
 
 
 def _top(manifest: Manifest, licence: str | None) -> Iterator[str]:
@@ -154,7 +140,19 @@ def _conversion(manifest: Manifest) -> Iterator[str]:
     yield f"{calibration.count} photographs set the ranges of int8; sha256 of their pixels: {code(calibration.sha256)}."
     if settings:
         yield _settings(settings)
+    if kept := settings.get("in_float"):
+        stay = "1 layer stays" if len(kept) == 1 else f"{len(kept)} layers stay"
+        yield f"{stay} in float32, as int8 lost too much there; so {code(MODEL_FILE)} is for the processor only."
+    if str(settings.get("made", "")).startswith(TUNED):
+        yield from _tuned(manifest)
     yield f"Checked for: {', '.join(manifest.delegates)}."
+
+
+def _tuned(manifest: Manifest) -> Iterator[str]:
+    """Which file holds the fine-tuned network, and which don't."""
+    yield f"{code(MODEL_FILE)} was trained on for a while, with int8's rounding in it, before it was converted."
+    for name in sorted({FLOAT_FILE, GPU_FILE} & manifest.files.keys()):
+        yield f"{code(name)} is the network as trained, without that."
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
@@ -270,8 +268,8 @@ def _percent(share: Any) -> str:
 
 
 def _between(share: float, count: int) -> str:
-    low, high = interval(share, count)
-    return f"{low:.1%} to {high:.1%}"
+    found = share_of(round(share * count), count)
+    return f"{found.low:.1%} to {found.high:.1%}"
 
 
 def _first_line(text: str) -> str:

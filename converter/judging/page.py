@@ -26,6 +26,7 @@ from converter.judging.page_figures import (
     speeds,
 )
 from converter.quantizing.layers import ROUNDING
+from edge_agent.shelf import SPECIAL_LABELS
 from trainer.judging import charts, parts
 from trainer.judging.evaluate import confusion_matrix
 from trainer.judging.plots import draw_confusion
@@ -76,6 +77,7 @@ def _fields(evidence: Evidence) -> dict[str, Any]:
     return {
         "plot": charts,
         "manifest": evidence.manifest,
+        "products": len(set(evidence.manifest.labels) - SPECIAL_LABELS),
         "bounds": evidence.bounds,
         "verdict": evidence.verdict,
         "answer": words.answer(evidence),

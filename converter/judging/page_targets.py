@@ -1,6 +1,6 @@
 """What each target makes of its file → a sentence, a table of operators and the other facts, for a page."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,11 +71,37 @@ def _sheet(name: str, report: Mapping[str, Any]) -> Sheet:
 
 def _operators(report: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The operators where the compiler put them, with its own words for those that it left."""
-    said = {row["code"]: row["status"] for row in made.get("statuses", ()) if row["status"] != MAPPED}
-    for one, mapped in zip(report["operators"], made["mapped"], strict=True):
-        status = MAPPED if mapped else said.get(one["code"], one["status"])
+    fates = list(zip(report["operators"], made["mapped"], strict=True))
+    said = iter(_said([one for one, mapped in fates if not mapped], made.get("statuses", ())))
+    for one, mapped in fates:
+        status = MAPPED if mapped else next(said)
         reason = "" if mapped else one["reason"] or "the compiler gives no other reason"
         yield {**one, "mapped": mapped, "status": status, "reason": reason}
+
+
+def _said(operators: Sequence[Mapping[str, Any]], statuses: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What the compiler says of each operator that it left.
+
+    It counts its words by kind of operator. Where there are several of a kind, each operator gets what was foretold of
+    it, as long as the compiler says so as often, and the rest share what is over.
+    """
+    words: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in statuses:
+        if row["status"] != MAPPED:
+            words[row["code"]][row["status"]] += row["count"]
+    foretold = [_taken(words[one["code"]], one["status"]) for one in operators]
+    return [
+        status or _taken(words[one["code"]]) or next(iter(words[one["code"]]), one["status"])
+        for one, status in zip(operators, foretold, strict=True)
+    ]
+
+
+def _taken(words: Counter[str], wanted: str | None = None) -> str:
+    """One of the words that are left, `wanted` or any, which is then there once less; empty where there is none."""
+    found = next((word for word, count in words.items() if count > 0 and wanted in {None, word}), "")
+    if found:
+        words[found] -= 1
+    return found
 
 
 def _groups(operators: Iterable[Mapping[str, Any]]) -> tuple[Group, ...]:

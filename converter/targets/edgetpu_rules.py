@@ -33,7 +33,6 @@ VERSIONS = {
 }
 """The newest version of an operator that TensorFlow 2.5 knows, and with it the compiler; others were not looked up."""
 LSTMS = ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")
-RESIZES = ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
 SOFTMAX_VALUES_MAX = 16_000
 RESIZE_FACTOR_MAX = 8
 """Between 2 times, which is mapped, and the 33 times of Coral's DeepLab, which is not; the real limit is unknown."""

@@ -4,11 +4,8 @@ For a file that may come from anywhere use `converter.tflite.child`, which does 
 """
 
 import json
-import zipfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from io import BytesIO
 from typing import Any, Literal
 
 from converter.targets import compiled, cpu, edgetpu, gpu
@@ -16,10 +13,9 @@ from converter.targets.compiled import Compiled
 from converter.targets.cpu import Cpu
 from converter.targets.edgetpu import EdgeTpu
 from converter.targets.gpu import Gpu
+from converter.tflite.metadata import attached, read_metadata
 from converter.tflite.view import Tensor, View, printable, view
 
-METADATA = "TFLITE_METADATA"
-"""Under this name a file keeps the standard description of what goes in and comes out."""
 INTEGERS = frozenset({"INT4", "INT8", "UINT8", "INT16", "INT32", "INT64", "BOOL"})
 
 Kind = Literal[
@@ -52,8 +48,9 @@ class Description:
     """What a file is.
 
     `parameters` are the constants of layers, weights and biases, and `parameter_bytes` what they take; in a compiled
-    file the compiler's package counts as bytes only. `files` are those that are packed at the end, such as labels. A
-    report is None where it makes no sense: a compiled file has no report of what the compiler would do.
+    file the compiler's package counts as bytes only. `files` are those that are packed at the end; `labels` are the
+    lines of the one that the metadata names for them. A report is None where it makes no sense: a compiled file has no
+    report of what the compiler would do.
     """
 
     kind: Kind
@@ -85,7 +82,7 @@ def describe(content: bytes, *, name: str = "model.tflite") -> Description:
             error, or take for ever: that is what `converter.tflite.child` is for.
     """
     file = view(content)
-    files = _packed(content)
+    said = read_metadata(content)
     weights = [tensor for tensor in file.tensors if _is_parameter(tensor)]
     return Description(
         kind=kind(file),
@@ -97,8 +94,8 @@ def describe(content: bytes, *, name: str = "model.tflite") -> Description:
         parameters=sum(tensor.size for tensor in weights),
         parameter_bytes=sum(len(tensor.data or b"") for tensor in weights),
         metadata=tuple(file.metadata),
-        files=tuple(printable(packed) for packed in files),
-        labels=_labels(files),
+        files=tuple(printable(packed) for packed in attached(content)),
+        labels=tuple(printable(label) for label in (said and said.labels) or ()),
         cpu=cpu.of(file),
         edgetpu=None if file.compiled else edgetpu.of(file, name=name),
         compiled=compiled.of(file) if file.compiled else None,
@@ -165,22 +162,6 @@ def _used(file: View) -> tuple[Used, ...]:
     """The operators by name and version, the most frequent first."""
     counts = Counter((operation.name, operation.version) for operation in file.operations)
     return tuple(Used(code, version, count) for (code, version), count in counts.most_common())
-
-
-def _packed(content: bytes) -> Mapping[str, bytes]:
-    """The files of a ZIP at the end of the model, as standard metadata keeps labels; none where there is no ZIP."""
-    try:
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            entries = [entry for entry in archive.infolist() if entry.file_size <= len(content)]
-            return {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError):
-        return {}
-
-
-def _labels(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """The lines of the first text file that is packed in."""
-    texts: Sequence[bytes] = [held for name, held in files.items() if name.lower().endswith(".txt")]
-    return tuple(printable(line) for line in texts[0].decode(errors="replace").splitlines()) if texts else ()
 
 
 def to_json(description: Description) -> str:

@@ -110,7 +110,7 @@ def read_metadata(content: bytes) -> Metadata | None:
     inputs = fields.children(subgraphs[0], 2) if subgraphs else []
     outputs = fields.children(subgraphs[0], 3) if subgraphs else []
     mean, std = _normalization(inputs[0]) if inputs else ((), ())
-    files = _files(content)
+    files = attached(content)
     label_file = _label_file(outputs[0]) if outputs else None
     return Metadata(
         name=fields.text(root, 0),
@@ -124,6 +124,15 @@ def read_metadata(content: bytes) -> Metadata | None:
         files=files,
         parser_version=fields.text(root, 7),
     )
+
+
+def attached(content: bytes) -> tuple[str, ...]:
+    """The names of the files in the ZIP at the end of a model; none where there is no ZIP that can be read."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return tuple(archive.namelist())
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        return ()
 
 
 def labels_text(labels: Sequence[str]) -> str:
@@ -231,15 +240,6 @@ def _label_file(tensor: Table) -> str | None:
     """The name of the file that labels an output."""
     files = fields.children(tensor, 6)
     return next((fields.text(file, 0) for file in files if fields.number(file, 2) == _AXIS_LABELS), None)
-
-
-def _files(content: bytes) -> tuple[str, ...]:
-    """The names of the attached files."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return tuple(archive.namelist())
-    except (zipfile.BadZipFile, ValueError, OSError):
-        return ()
 
 
 def _lines(content: bytes, name: str) -> tuple[str, ...]:

@@ -2,10 +2,9 @@
 
 import re
 
-import pytest
-
-from converter.bundles.model_card import interval, model_card
-from edge_agent.bundle import Manifest
+from converter.bundles.model_card import model_card
+from converter.judging.comparison import share
+from edge_agent.bundle import FLOAT_FILE, MODEL_FILE, Manifest
 from tests.conftest import REPO
 
 DEMO = Manifest.model_validate_json((REPO / "edge_agent" / "demo" / "bundle" / "manifest.json").read_text())
@@ -24,6 +23,11 @@ def with_metrics(**changes: object) -> Manifest:
 def with_card(**card: object) -> Manifest:
     """The demo's manifest with what a trainer said of its network."""
     return DEMO.model_copy(update={"recipe": {**DEMO.recipe, "card": card}})
+
+
+def with_conversion(**settings: object) -> Manifest:
+    """The demo's manifest with another way of converting."""
+    return DEMO.model_copy(update={"recipe": {**DEMO.recipe, "conversion": settings}})
 
 
 def test_the_card_of_the_demo_holds_its_figures():
@@ -132,12 +136,35 @@ def test_labels_that_it_lacks_are_pointed_out():
     )
 
 
-@pytest.mark.parametrize(("share", "count"), [(0.0, 1), (1.0, 1), (0.5, 2), (1.0, 1490)])
-def test_an_interval_holds_its_share_and_stays_within_bounds(share, count):
-    """Even one photograph, right or wrong, gives bounds within 0..1 around what was seen."""
-    low, high = interval(share, count)
-    assert 0 <= low <= share <= high <= 1
-    assert low < high
+def test_the_card_has_the_intervals_of_the_report():
+    """Who lays the card beside the page reads the same bounds, and none beyond 0 and 100 %."""
+    manifest = with_metrics(count=7, float_top1=1.0, int8_top1=6 / 7, agreement=6 / 7)
+    figures = section(model_card(manifest), "Figures")
+    for name, found in (("float", share(7, 7)), ("int8", share(6, 7))):
+        assert f"| {name} | {found.share:.1%} | {found.low:.1%} to {found.high:.1%} |" in figures
+    assert "to 100.0% |" in figures
+
+
+def test_layers_in_float_are_counted_with_what_they_cost():
+    """A network that is int8 in part says so and where it runs; one in int8 throughout says nothing of it."""
+    assert "float32, as int8 lost" not in model_card(DEMO)
+    one, two = (
+        section(model_card(with_conversion(in_float=names)), "How it was converted") for names in (["a"], ["a", "b"])
+    )
+    assert "1 layer stays in float32, as int8 lost too much there; so `model.tflite` is for the processor only." in one
+    assert "2 layers stay in float32" in two
+
+
+def test_a_fine_tuned_network_is_told_from_the_one_that_was_trained():
+    """The float file beside it holds other weights, which a reader would not expect; not where it isn't there."""
+    told = "`model_float.tflite` is the network as trained, without that."
+    tuned = with_conversion(made="quantization-aware fine-tuning, 5 epochs")
+    tuned = tuned.model_copy(update={"files": {MODEL_FILE: "a" * 64, FLOAT_FILE: "b" * 64}})
+    converted = section(model_card(tuned), "How it was converted")
+    assert "`model.tflite` was trained on for a while" in converted
+    assert told in converted
+    assert "trained on for a while" not in model_card(with_conversion(made="300 photographs to calibrate with"))
+    assert told not in model_card(tuned.model_copy(update={"files": {MODEL_FILE: "a" * 64}}))
 
 
 def test_frigate_gets_told_whether_it_fits():

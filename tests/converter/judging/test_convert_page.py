@@ -11,7 +11,7 @@ from converter.judging import page
 from converter.judging.latency import Latency
 from edge_agent.bundle import EDGETPU_FILE, MODEL_FILE
 from edge_agent.bundle import read as bundle_at
-from tests.converter.judging.conversions import LAYERS, SECOND, SURE, Course, climbed, evidence
+from tests.converter.judging.conversions import LABELS, LAYERS, SECOND, SURE, Course, climbed, evidence
 from tests.pages import Page
 
 MAY = "The small network may stand in for the large one."
@@ -87,6 +87,8 @@ def test_a_conversion_that_climbed_says_what_failed_and_what_passed(pictures):
     assert "the one that passed: 1000 photographs to calibrate with." in said
     assert "a drop of 9.67 points" not in said
     whole = read(found).text
+    assert "This is the first attempt (300 photographs to calibrate with)" in whole
+    assert "This is the first attempt" not in read(evidence(pictures)).text
     assert "refused : of 300 held-out photographs" in whole
     assert "a drop of 9.67 points" in whole
 
@@ -101,6 +103,12 @@ def test_layers_that_stay_in_float_are_named_and_limit_where_it_runs(pictures):
     bars = [bar["class"] for bar in found.all("i")]
     assert bars == ["second", "first", "first"]
     assert "stays in float" not in read(evidence(pictures)).text
+
+
+@pytest.mark.parametrize(("labels", "said"), [(("empty", "oat", "occluded"), "1 product was"), (LABELS, "3 products")])
+def test_an_empty_place_is_no_product(pictures, labels, said):
+    """The page counts what can be sold, not the labels for a gap and for a hidden place."""
+    assert f"A network for {said}" in read(evidence(pictures, labels=labels)).text
 
 
 def test_a_refused_one_is_not_called_usable(pictures):

@@ -61,6 +61,24 @@ def test_what_the_compiler_did_counts_more_than_what_was_foretold():
     assert sheet.hint == "Found in the file that the compiler made."
 
 
+def test_each_of_the_compilers_reasons_for_one_operator_is_shown_as_often_as_it_gives_it():
+    """Three MEANs are left for two reasons: both stand there with their counts, the one foretold with its words."""
+    foretold, other = "Operation not supported", "More than one subgraph is not supported"
+    mean = {"code": "MEAN", "mapped": True, "status": "Mapped to Edge TPU", "reason": ""}
+    operators = [{**mean, "mapped": False, "status": foretold, "reason": "no such operator"}, mean, mean, mean]
+    statuses = [
+        {"code": "MEAN", "count": 2, "status": other},
+        {"code": "MEAN", "count": 1, "status": foretold},
+        {"code": "MEAN", "count": 1, "status": "Mapped to Edge TPU"},
+    ]
+    made = {"mapped": [False, True, False, False], "statuses": statuses}
+    assert one("edgetpu", {"operators": operators, "compiled": made}).groups == (
+        Group("MEAN", 2, mapped=False, status=other, reason="the compiler gives no other reason"),
+        Group("MEAN", 1, mapped=False, status=foretold, reason="no such operator"),
+        Group("MEAN", 1, mapped=True, status="Mapped to Edge TPU", reason=""),
+    )
+
+
 def test_facts_are_readable():
     """Bytes and shares have units, names are words, and what has a place of its own is not there twice."""
     report = {

@@ -153,7 +153,7 @@ def test_each_layer_says_whether_it_can_be_kept_in_float(
     assert (pool.layer, pool.operator) == ("largest", "MAX_POOL_2D")
     every = [error.tensor for error in errors if error.can_be_float]
     lint.check(selective(lopsided, crops, every), in_float=every)
-    with pytest.raises(DataError, match="largest.* is not the output of a layer that can be kept in float"):
+    with pytest.raises(DataError, match=r"largest.* is not the output of a layer that can be kept in float"):
         selective(lopsided, crops, [pool.tensor])
 
 

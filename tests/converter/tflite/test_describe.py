@@ -72,6 +72,19 @@ def test_labels_that_are_packed_in_are_found(shared_data: Path) -> None:
     assert (len(found.labels), found.labels[0]) == (1001, "background")
 
 
+def test_labels_are_those_of_the_file_that_the_metadata_names() -> None:
+    """Another text that is packed in is listed, and not taken for labels; without metadata no text is."""
+    plain = graph.parse(DEMO)
+    for metadata, labels in ((plain.metadata, ("milk", "tea")), ([], ())):
+        plain.metadata = metadata
+        packed = BytesIO(graph.packed(plain))
+        with ZipFile(packed, "a") as archive:
+            archive.writestr("a-note.txt", "made in a hurry\n")
+            archive.writestr("labels.txt", "milk\ntea\n")
+        found = describe(packed.getvalue())
+        assert (found.files, found.labels) == (("a-note.txt", "labels.txt"), labels)
+
+
 def test_a_label_cannot_command_a_terminal() -> None:
     """Labels of a file of unknown origin come without escape sequences, and what no zip is, is none."""
     bare = graph.packed(graph.parse(DEMO))  # packing anew drops the labels
