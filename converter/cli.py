@@ -1,6 +1,8 @@
 """`shelf-convert`: a trained `.keras` file → a verified bundle for the agent, and what can be asked about one."""
 
 import os
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -22,6 +24,9 @@ class _ConvertByDefault(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            meant = get_close_matches(args[0], self.commands, n=1, cutoff=0.7)
+            if meant and not Path(args[0]).exists():
+                ctx.fail(f'there is no command "{args[0]}", and no file of that name. Did you mean "{meant[0]}"?')
             args = ["convert", *args]
         return super().parse_args(ctx, args)
 

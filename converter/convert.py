@@ -100,7 +100,10 @@ def convert(job: Job, show: Show) -> Outcome:
     seed = _seed(job, trained)
     photos = find(job.data, evaluate=job.evaluate, labels=trained.labels, count=job.calibration_count, seed=seed)
     said = _Said(show.warn)
-    said.all(_doubts(job, trained, photos))
+    said.all(_doubts(job, trained))
+    suspicion = _judged_on_its_own(job, trained, photos)
+    if suspicion is not None:
+        said.one(suspicion)
 
     facts = packing.facts(trained, name=job.bundle_id, licence=wrapping.licence)
 
@@ -124,7 +127,7 @@ def convert(job: Job, show: Show) -> Outcome:
         truth = np.asarray([photo.label_index for photo in photos.held_out])
         keras, float32 = float_answers(trained, built["float32"], crops, show.track)
         draft = partial(_draft, job, trained, seed, facts, crops)
-        exam = Exam(crops, truth, keras, float32, trained.labels, job.bounds, draft)
+        exam = Exam(crops, truth, keras, float32, trained.labels, job.bounds, draft, suspicion)
         tried = until_one_passes(candidates(climb) if job.climb else (first,), exam, said.one)
         passed = conclude(tried, job.bounds, allow_unproven=job.allow_unproven)
         golden = crops[list(drafting.choose_golden(passed.int8))]
@@ -201,7 +204,7 @@ def _seed(job: Job, trained: Trained) -> int:
     return by_card if isinstance(by_card, int) else 0
 
 
-def _doubts(job: Job, trained: Trained, photos: Photographs) -> Iterator[str]:
+def _doubts(job: Job, trained: Trained) -> Iterator[str]:
     """What makes the result worth less, as far as it shows before the slow work."""
     yield from of_labels(trained.labels, job.data)
     yield from trained.doubts
@@ -210,8 +213,14 @@ def _doubts(job: Job, trained: Trained, photos: Photographs) -> Iterator[str]:
             f'{len(odd)} labels begin with a number, such as "{odd[0]}": pycoral and older Frigate take that for an'
             " index, so the model's labels may be read wrongly there. Put a word first."
         )
-    if job.evaluate is None and (trained.trained_on or 0) > len(photos.train):
-        yield (
-            f"the network was trained on {trained.trained_on} photographs, but the training part of {job.data} has"
-            f" {len(photos.train)}: it may be judged on some that it was trained on. Name others with --evaluate."
-        )
+
+
+def _judged_on_its_own(job: Job, trained: Trained, photos: Photographs) -> str | None:
+    """Why the figures may be those of photographs that the network was trained on, which prove nothing."""
+    if job.evaluate is not None or (trained.trained_on or 0) <= len(photos.train):
+        return None
+    return (
+        f"the network was trained on {trained.trained_on} photographs, but the training part of {job.data} has"
+        f" {len(photos.train)}: it may be judged on some that it was trained on, which proves nothing. Name others with"
+        " --evaluate."
+    )

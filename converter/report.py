@@ -38,7 +38,8 @@ def table(outcome: Outcome) -> Table:
     figures.add_row(f"top-1, {metrics.count} photographs", f"{metrics.float_top1:.1%}", f"{metrics.int8_top1:.1%}")
     figures.add_row("drop, points", "", f"{verdict.drop_points:+.2f}")
     proof = "proven" if metrics.proven else "not proven"
-    figures.add_row(f"  at most, by chance ({proof})", "", f"{metrics.drop_bound_points:+.2f}")
+    allowed = f"  by chance up to ({evidence.bounds.proof_points:g} may be: {proof})"
+    figures.add_row(allowed, "", f"{metrics.drop_bound_points:+.2f}")
     figures.add_row("agreement", "", f"{metrics.agreement:.1%}")
     worst = min(metrics.int8_recall, key=lambda name: metrics.int8_recall[name])
     figures.add_row(

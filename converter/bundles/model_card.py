@@ -145,7 +145,7 @@ def _conversion(manifest: Manifest) -> Iterator[str]:
         yield f"{stay} in float32, as int8 lost too much there; so {code(MODEL_FILE)} is for the processor only."
     if str(settings.get("made", "")).startswith(TUNED):
         yield from _tuned(manifest)
-    yield f"Checked for: {', '.join(manifest.delegates)}."
+    yield f"Has a build for: {', '.join(manifest.delegates)}."
 
 
 def _tuned(manifest: Manifest) -> Iterator[str]:

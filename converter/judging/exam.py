@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from converter.bundles.drafting import answers
 from converter.judging.evaluate import Crops, Scores, ask, by_keras, check_float
 from converter.judging.evidence import Attempt
-from converter.judging.gate import Bounds, Indices, Refused, Verdict, judge
+from converter.judging.gate import Bounds, Indices, Refused, Verdict, doubted, judge
 from converter.load import Trained
 from converter.progress import Track
 from converter.quantizing.ladder import Candidate
@@ -21,7 +21,7 @@ class Exam:
 
     `crops` are (n, size, size, 3) uint8 RGB, `truth` is (n,), `keras` and `float32` are (n, classes) probabilities:
     the answers of the network before it was converted, and of the float file. `draft` makes the bundle that a candidate
-    would be.
+    would be. `suspicion` is why these photographs may prove nothing.
     """
 
     crops: Crops
@@ -31,6 +31,7 @@ class Exam:
     labels: Sequence[str]
     bounds: Bounds
     draft: Callable[[Candidate], Bundle]
+    suspicion: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +77,8 @@ def until_one_passes(candidates: Iterable[Candidate], exam: Exam, say: Callable[
         int8 = ask(TfliteClassifier(draft, runtime="litert").classify, exam.crops)
         answers = {"by_float": exam.keras.argmax(axis=1), "by_int8": int8.argmax(axis=1)}
         verdict = judge(exam.truth, **answers, labels=exam.labels, bounds=exam.bounds)
+        if exam.suspicion is not None:
+            verdict = doubted(verdict, exam.suspicion)
         tried.append(Tried(candidate, draft, int8, verdict, candidate.before_s + time.monotonic() - started_s))
         if not verdict.failures:
             break

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,12 +96,16 @@ def judge(truth: Indices, *, by_float: Indices, by_int8: Indices, labels: Sequen
     enough = {name: int(mine.sum()) >= RECALL_COUNT for name, mine in present}
     failed = [*_overall(metrics, drop_points, bounds)]
     failed += [f'"{name}" is recognized {points:.1f} points less often' for name, points in drops if enough[name]]
-    doubted = [*_of_few([(name, points) for name, points in drops if not enough[name]])]
+    few = [*_of_few([(name, points) for name, points in drops if not enough[name]])]
     needed = None if metrics.proven else photographs_needed(lost, won, count, bound=bounds.proof_points / 100)
-    vacuous = doubt(metrics, truth)
-    if vacuous is not None:
-        metrics = metrics.model_copy(update={"proven": False})
-    return Verdict(metrics, drop_points, lost, won, tuple(failed), tuple(doubted), needed, vacuous)
+    verdict = Verdict(metrics, drop_points, lost, won, tuple(failed), tuple(few), needed)
+    guesses = doubt(metrics, truth)
+    return verdict if guesses is None else doubted(verdict, guesses)
+
+
+def doubted(verdict: Verdict, why: str) -> Verdict:
+    """The same verdict, which proves nothing for a reason that lies outside of the figures."""
+    return replace(verdict, metrics=verdict.metrics.model_copy(update={"proven": False}), doubt=why)
 
 
 def drop_bound(lost: float, won: float, count: int) -> float:

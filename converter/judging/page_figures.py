@@ -92,8 +92,8 @@ def shares(evidence: Evidence) -> dict[str, Share]:
     return {name: share(int(found.sum()), count) for name, found in hits.items()}
 
 
-def only_guesses(evidence: Evidence) -> bool:
-    """Whether the float network is no better than always giving the commonest answer: then it has nothing to lose."""
+def proves_nothing(evidence: Evidence) -> bool:
+    """Whether the photographs cannot tell: float only guesses, or may have been trained on them."""
     return evidence.verdict.doubt is not None
 
 
@@ -131,7 +131,7 @@ def _verdict(evidence: Evidence) -> dict[str, Any]:
     return {
         "passed": not verdict.failures,
         "proven": verdict.metrics.proven,
-        "only_guesses": only_guesses(evidence),
+        "proves_nothing": proves_nothing(evidence),
         "photographs_needed": verdict.needed,
         "failures": list(verdict.failures),
         "warnings": list(verdict.warnings),

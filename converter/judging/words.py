@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from converter.judging.evidence import Evidence
-from converter.judging.page_figures import Speed, in_float, only_guesses, shares, speeds, times_smaller
+from converter.judging.page_figures import Speed, in_float, proves_nothing, shares, speeds, times_smaller
 from edge_agent.bundle import EDGETPU_FILE, FLOAT_FILE, MODEL_FILE
 from trainer.judging.words import Figure
 
@@ -30,11 +30,11 @@ def answer(evidence: Evidence) -> Answer:
     """Whether the small network may stand in for the large one."""
     if evidence.verdict.failures:
         return Answer("bad", "Refused", "The small network may not stand in for the large one.")
-    if only_guesses(evidence):
-        return Answer("bad", "Says nothing", "The large network only guesses, so this comparison says nothing.")
+    if proves_nothing(evidence):
+        return Answer("bad", "Proves nothing", "This comparison proves nothing, whatever its figures.")
     if not evidence.verdict.metrics.proven:
         return Answer("open", "Not proven", "The small network seems to do as well, but too few photographs show it.")
-    return Answer("good", "Proven", "The small network may stand in for the large one.")
+    return Answer("good", "Proven: as good as the large one", "The small network may stand in for the large one.")
 
 
 def story(evidence: Evidence) -> tuple[str, ...]:
@@ -175,8 +175,8 @@ def _mend(evidence: Evidence) -> Iterator[str]:
     verdict = evidence.verdict
     if verdict.failures:
         yield "Do not use it. Convert again with photographs like those of the shelf; or train longer, or with more."
-    elif only_guesses(evidence):
-        yield "Train the large network longer, or with more photographs, and convert again."
+    elif proves_nothing(evidence):
+        yield f"{str(evidence.verdict.doubt)[:1].upper()}{str(evidence.verdict.doubt)[1:]}"
     elif not verdict.metrics.proven and verdict.needed is None:
         yield (
             "More photographs would not prove it, if they came out like these: it loses too much for that. Convert"
@@ -196,12 +196,12 @@ def _mend(evidence: Evidence) -> Iterator[str]:
 
 def _targets(evidence: Evidence) -> Iterator[str]:
     """How to get what may be used onto an Edge TPU that would take some of it."""
-    if evidence.verdict.failures or only_guesses(evidence):
+    if evidence.verdict.failures or proves_nothing(evidence):
         return
     found = evidence.targets.get("edgetpu", {})
     taken = any(operator["mapped"] for operator in found.get("operators", ()))
     if taken and found.get("command") and EDGETPU_FILE not in evidence.sizes_bytes:
-        yield f"For an Edge TPU, compile it first: {found['command']}"
+        yield "For an Edge TPU, put edgetpu_compiler on the PATH and convert again: the file goes into the bundle."
 
 
 def _look(evidence: Evidence) -> Iterator[str]:
@@ -217,7 +217,7 @@ def _look(evidence: Evidence) -> Iterator[str]:
 def _train(evidence: Evidence) -> Iterator[str]:
     """A weak network stays a weak one."""
     metrics = evidence.verdict.metrics
-    if metrics.float_top1 < WEAK and not only_guesses(evidence):
+    if metrics.float_top1 < WEAK and not proves_nothing(evidence):
         wrong = metrics.count - round(metrics.float_top1 * metrics.count)
         yield (
             f"The large network itself gets {wrong} of {metrics.count} wrong, which no conversion mends:"

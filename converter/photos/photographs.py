@@ -75,10 +75,15 @@ def choose(photos: Sequence[Photo], *, count: int, seed: int, where: Path) -> tu
         by_class[index][turn] for turn in range(rounds) for index in sorted(by_class) if turn < len(by_class[index])
     ]
     chosen = tuple(in_turn[:count])
+    if count < CALIBRATION_LEAST:
+        raise DataError(
+            f"{count} photographs to calibrate with: at least {CALIBRATION_LEAST} are needed. Raise"
+            " --calibration-count."
+        )
     if len(chosen) < CALIBRATION_LEAST:
         raise DataError(
             f"{where}: {len(chosen)} photographs to calibrate with, at least {CALIBRATION_LEAST} are needed."
-            " Give --calibrate more training photographs, or raise --calibration-count."
+            " Give --calibrate more training photographs."
         )
     return chosen
 

@@ -78,7 +78,7 @@ def _for_edgetpu(model: bytes, variants: dict[str, bytes], warnings: list[str]) 
     if made is None:
         warnings.append(
             f"{compiler.PROGRAM} is not on the PATH, so the bundle holds no file for the Edge TPU yet; what is said of"
-            f" it is a forecast. On x86-64 Linux, with the compiler: {expected.command}"
+            " it is a forecast. Put Coral's compiler on the PATH (x86-64 Linux only) and convert again."
         )
         return edgetpu.payload(expected)
     variants[EDGETPU_FILE] = made.content

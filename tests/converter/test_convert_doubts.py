@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from converter.convert import Job, Show, convert
+from converter.judging.gate import Refused
 from converter.load import load
 from converter.network import import_quietly
 from edge_agent.shelf import InputError
@@ -74,3 +75,14 @@ def test_a_network_that_cannot_see_a_gap_is_warned_of(job: Job) -> None:
     assert len(said) == 1
     assert 'cannot see a gap: there is no class "empty"' in said[0]
     assert 'cannot tell an arm from a product: there is no class "occluded"' in said[0]
+
+
+def test_what_may_have_been_trained_on_proves_nothing(job: Job, tmp_path: Path) -> None:
+    """Held-out photographs that the training may have seen make a bundle unproven, however well they come out."""
+    model = tmp_path / "model.keras"
+    model.write_bytes(job.model.read_bytes())
+    card = job.model.with_suffix(".json").read_text()
+    model.with_suffix(".json").write_text(card.replace('"recipe"', '"data": {"train": 5000}, "recipe"'))
+    with pytest.raises(Refused, match=r"trained on 5000 photographs.*--evaluate.*--allow-unproven"):
+        convert(replace(job, model=model, slim=True), Show(warn=lambda _: None))
+    assert not job.out.exists()

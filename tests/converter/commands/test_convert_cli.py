@@ -43,7 +43,7 @@ def test_a_conversion_ends_with_its_figures(conversion: Any) -> None:
         name,
         "top-1, 240 photographs",
         "drop, points",
-        "(proven)",
+        "proven)",
         "agreement",
         "report.html",
         "KB",
@@ -180,3 +180,11 @@ def test_a_full_disk_is_told(workshop: Any, tmp_path: Path) -> None:
     assert "TMPDIR" in done.stderr
     assert "Traceback" not in done.stderr
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_mistyped_command_is_told(shelf_convert: Run) -> None:
+    """A word that is nearly a command, and no file, is not taken for a model."""
+    result = shelf_convert("descibe", "bundle")
+    assert result.exit_code == 2
+    assert "Did you mean" in result.output
+    assert '"describe"?' in result.output

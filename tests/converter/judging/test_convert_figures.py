@@ -29,7 +29,7 @@ def test_the_verdict_and_its_bounds_are_there(pictures):
     assert told_["bundle"]["id"] == "shapes-c0ffee12"
     assert told_["bundle"]["labels"] == list(LABELS)
     verdict, accuracy = told_["verdict"], told_["accuracy"]
-    assert (verdict["passed"], verdict["proven"], verdict["only_guesses"]) == (True, True, False)
+    assert (verdict["passed"], verdict["proven"], verdict["proves_nothing"]) == (True, True, False)
     assert verdict["bounds"] == {
         "drop_points": 1.0,
         "agreement": 0.95,
