@@ -361,7 +361,7 @@ def test_only_what_was_acknowledged_counts_as_acknowledged(mosquitto, publisher)
     for n in range(5):
         agent.say(TOPICS.health, {"n": n})
     agent.retain(STATE, {"n": 1})
-    wait_for(lambda: not (agent._said or agent._dirty or agent._waiting))
+    wait_for(lambda: agent.tally.acknowledged >= 2 and not (agent._said or agent._dirty or agent._waiting))
     assert agent.tally.acknowledged == 2
 
 
