@@ -71,7 +71,7 @@ def test_floats_may_be_a_little_away(colours, plan, allowed):
 )
 @pytest.mark.parametrize("lead", [0, 1, 2, 3, 5, 40, 64, 65, 128, 129])
 def test_a_winner_counts_where_it_leads_clearly(colours, plan, lead):
-    """With a lead of twice the limit or less either may win; with more, whatever is taken has the same winner."""
+    """With a lead that LiteRT itself may turn, either class may win; with more, the winner is the same everywhere."""
     allowed = {"litert": 2, "tflite-runtime": 64}[plan.runtime] if plan.delegate == "cpu" else 32
     golden = colours.golden_outputs.copy()
     golden[0] = 50 + lead, 50, 0
@@ -80,7 +80,7 @@ def test_a_winner_counts_where_it_leads_clearly(colours, plan, lead):
     moved = lead // 2 + 1  # the least by which both must move for the other to win
     answers[0, :2] = golden[0, 0] - moved, golden[0, 1] + moved
     assert answers[0].argmax() == 1
-    assert refused(close, plan, answers) == (moved > allowed)
+    assert refused(close, plan, answers) == (lead > 4 or moved > allowed)
 
 
 def test_a_tie_that_falls_the_other_way_does_not_stop_a_device(tmp_path):
