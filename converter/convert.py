@@ -127,7 +127,7 @@ def convert(job: Job, show: Show) -> Outcome:
         truth = np.asarray([photo.label_index for photo in photos.held_out])
         keras, float32 = float_answers(trained, built["float32"], crops, show.track)
         draft = partial(_draft, job, trained, seed, facts, crops)
-        exam = Exam(crops, truth, keras, float32, trained.labels, job.bounds, draft, suspicion)
+        exam = Exam(crops, truth, keras, trained.labels, job.bounds, draft, show.track, suspicion)
         tried = until_one_passes(candidates(climb) if job.climb else (first,), exam, said.one)
         passed = conclude(tried, job.bounds, allow_unproven=job.allow_unproven)
         golden = crops[list(drafting.choose_golden(passed.int8))]

@@ -42,7 +42,7 @@ FILE_BYTES_MAX = 256 * 2**20
 """A file of a bundle that claims to be larger is refused unread: no device could use it."""
 
 
-_UNREADABLE = (OSError, ValueError, RuntimeError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+UNREADABLE = (OSError, ValueError, RuntimeError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 """What a damaged, encrypted or outlandish zip, or a path that can be none, may raise."""
 
 
@@ -150,7 +150,7 @@ def read(path: Path, *, vouch: Vouch | None = None) -> Bundle:
     ends = _content(path, (MANIFEST_FILE, SIGNATURE_FILE), needed=(MANIFEST_FILE,))
     if vouch is not None:
         vouch(ends[MANIFEST_FILE], ends.get(SIGNATURE_FILE))
-    manifest = _manifest(path, ends[MANIFEST_FILE])
+    manifest = parse_manifest(path, ends[MANIFEST_FILE])
     content = _content(path, (MODEL_FILE, GOLDEN_FILE, *VARIANTS), needed=(MODEL_FILE, GOLDEN_FILE))
     for name in (MODEL_FILE, GOLDEN_FILE, *VARIANTS):
         _check_hash(path, name, content.get(name), manifest.files.get(name))
@@ -220,7 +220,7 @@ def _files(path: Path, names: Sequence[str]) -> dict[str, bytes]:
         raise BundleError(
             f"bundle {path} may not be read by this user. Give it read permission (chmod -R a+rX)."
         ) from None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise BundleError(f"bundle {path} cannot be read ({error}). Copy it again, or convert anew.") from error
 
 
@@ -229,7 +229,12 @@ def _check_size(path: Path, name: str, size_bytes: int) -> None:
         raise BundleError(f"bundle {path}: {name} has {size_bytes} bytes, more than {FILE_BYTES_MAX}: not a bundle.")
 
 
-def _manifest(path: Path, content: bytes) -> Manifest:
+def parse_manifest(path: Path, content: bytes) -> Manifest:
+    """What the bytes of a `manifest.json` say; `path` is the bundle's, for the message.
+
+    Raises:
+        BundleError: They are none that this version knows.
+    """
     try:
         return Manifest.model_validate_json(content)
     except ValidationError as error:
@@ -252,7 +257,7 @@ def _golden(
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             inputs, outputs = arrays["inputs"], arrays["outputs"]
             floats = arrays.get("float_outputs")
-    except (*_UNREADABLE, KeyError) as error:
+    except (*UNREADABLE, KeyError) as error:
         raise BundleError(f"bundle {path}: {GOLDEN_FILE} cannot be read ({error}). Convert anew.") from error
     size, answers = manifest.input.size_px, (len(inputs), len(manifest.labels))
     if inputs.dtype != np.uint8 or inputs.ndim != 4 or inputs.shape[1:] != (size, size, 3) or len(inputs) == 0:

@@ -1,6 +1,7 @@
 """How a command of ours ends: what went wrong becomes one message on standard error and an exit status."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,14 @@ def reported(program: str) -> Iterator[None]:
             " Set SHELFWATCH_TRACEBACK=1 and run it again to see where, and report it."
         )
         sys.exit(EX_SOFTWARE)
+
+
+def signal_name(number: int) -> str:
+    """What a signal is called; those for real time have a number only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _say(markup: str) -> None:

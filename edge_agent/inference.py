@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from edge_agent import engines
 from edge_agent.bundle import Bundle
-from edge_agent.engines import CHUNKS, FLOAT_ENDS, NAMES, Plan, Runtime
+from edge_agent.engines import CHUNKS, FLOAT_ENDS, NAMES, Plan, Runtime, cores
 from edge_agent.golden import check
 from edge_agent.shelf import DelegateError
 
-__all__ = ["CHUNKS", "Classifier", "ScriptedClassifier", "TfliteClassifier"]
+__all__ = ["CHUNKS", "Classifier", "ScriptedClassifier", "TfliteClassifier", "cores"]
 
 
 class Classifier(Protocol):

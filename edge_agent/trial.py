@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.engines import FLOAT_ENDS, NAMES, Network, Plan, load
+from edge_agent.exits import signal_name
 from edge_agent.shelf import DelegateError, ShelfwatchError
 
 TIMEOUT_S = 30.0
@@ -100,8 +101,9 @@ def _judged(done: "subprocess.CompletedProcess[bytes]", plan: Plan, where: str) 
         )
     if done.returncode < 0:
         raise DelegateError(
-            f"the process that tried {where} died of {_signal(-done.returncode)}: the driver ({_driver(plan)}) is not"
-            " for this runtime (another ABI). Install one that is: of libedgetpu a build for TensorFlow 2.16 or newer."
+            f"the process that tried {where} died of {signal_name(-done.returncode)}: the driver ({_driver(plan)}) is"
+            " not for this runtime (another ABI). Install one that is: of libedgetpu a build for TensorFlow 2.16 or"
+            " newer."
         )
     if done.returncode != 0 or not done.stdout:
         raise DelegateError(
@@ -132,13 +134,6 @@ def _request(wanted: Network, plan: Plan, crops: NDArray[np.uint8], timeout_s: f
 
 def _driver(plan: Plan) -> str:
     return plan.library if plan.delegate == "edgetpu" else "LiteRT's WebGPU and what lies below it"
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def main() -> None:

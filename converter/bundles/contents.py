@@ -1,22 +1,16 @@
 """Every file of a bundle, in a folder or a zip, held against the sha256 that the manifest lists for it."""
 
 import hashlib
-import lzma
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from pydantic import ValidationError
-
-from edge_agent.bundle import FILE_BYTES_MAX, FILES, MANIFEST_FILE, SIGNATURE_FILE, Manifest
-from edge_agent.shelf import DataError, InputError
+from edge_agent.bundle import FILE_BYTES_MAX, FILES, MANIFEST_FILE, SIGNATURE_FILE, UNREADABLE, Manifest, parse_manifest
+from edge_agent.shelf import BundleError, DataError, InputError
 
 CHUNK_BYTES = 2**20
-_UNREADABLE = (OSError, ValueError, RuntimeError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
-"""What a damaged, encrypted or outlandish zip may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +46,7 @@ def look(path: Path) -> Contents:
             return _look(path, _in_zip(archive))
     except PermissionError as error:
         raise InputError(f"{error.filename}: may not be read. Give it read permission (chmod -R a+rX).") from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: neither a bundle's directory nor a zip that can be read ({error}).") from error
 
 
@@ -71,12 +65,11 @@ def check(contents: Contents) -> Manifest:
 
 
 def _manifest(path: Path, content: bytes) -> Manifest:
+    """The agent's reader says what is wrong; here that is a matter of data, like all else that is altered."""
     try:
-        return Manifest.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DataError(f"{path}: {MANIFEST_FILE} is not one of a bundle: {where}: {first['msg']}.") from None
+        return parse_manifest(path, content)
+    except BundleError as error:
+        raise DataError(str(error)) from error
 
 
 def _problems(contents: Contents, listed: dict[str, str]) -> Iterator[str]:
@@ -111,7 +104,7 @@ def _look(path: Path, files: Iterator[tuple[str, int, IO[bytes] | None]]) -> Con
             try:
                 digests[name], content = _digest(file, keep=name in {MANIFEST_FILE, SIGNATURE_FILE})
                 kept[name] = content
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 unreadable[name] = f"cannot be read ({error})"
     return Contents(path, digests, unreadable, kept.get(MANIFEST_FILE), kept.get(SIGNATURE_FILE))
 

@@ -3,6 +3,7 @@
 import importlib
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -127,15 +128,21 @@ def check_id(bundle_id: str) -> None:
 
 def answers(model: bytes, crops: NDArray[np.uint8]) -> NDArray[Any]:
     """What LiteRT answers to each crop (n, size, size, 3) by itself: (n, classes), uint8 or float32."""
+    return one_by_one(model)(crops)
+
+
+def one_by_one(model: bytes) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
+    """A model loaded in LiteRT, as a function that gives its `answers`."""
     interpreter = importlib.import_module("ai_edge_litert.interpreter").Interpreter(model_content=model, num_threads=1)
     interpreter.allocate_tensors()
     given, answer = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    rows = []
-    for crop in crops:
+
+    def ask(crop: NDArray[np.uint8]) -> NDArray[Any]:
         interpreter.set_tensor(given["index"], crop[np.newaxis].astype(given["dtype"]))
         interpreter.invoke()
-        rows.append(interpreter.get_tensor(answer["index"])[0])
-    return np.stack(rows)
+        return np.asarray(interpreter.get_tensor(answer["index"])[0])
+
+    return lambda crops: np.stack([ask(crop) for crop in crops])
 
 
 def choose_golden(scores: NDArray[np.float32]) -> tuple[int, ...]:

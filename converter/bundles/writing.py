@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from converter.judging import golden
 from edge_agent.bundle import (
-    FLOAT_FILE,
     GOLDEN_FILE,
     MANIFEST_FILE,
     MODEL_FILE,
@@ -28,7 +28,6 @@ from edge_agent.bundle import (
     read,
     sha256,
 )
-from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import InputError
 from trainer.place import check_file
 
@@ -101,15 +100,8 @@ def write(out: Path, manifest: Manifest, files: Mapping[str, bytes], *, sign: Si
         for name, content in written.items():
             _store(folder / name, content)
         _sync(folder)
-        _accepted(read(folder))
+        golden.asked(read(folder))
     return manifest
-
-
-def _accepted(bundle: Bundle) -> None:
-    """Load each build that this machine can run as the agent does; its golden answers must hold."""
-    for variant in (MODEL_FILE, FLOAT_FILE):
-        if variant == MODEL_FILE or variant in bundle.variants:
-            TfliteClassifier(bundle, runtime="litert", variant=variant)
 
 
 def _store(path: Path, content: bytes) -> None:

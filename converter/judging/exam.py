@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from converter.bundles.drafting import answers
+from converter.bundles.drafting import one_by_one
 from converter.judging.evaluate import Crops, Scores, ask, by_keras, check_float
 from converter.judging.evidence import Attempt
 from converter.judging.gate import Bounds, Indices, Refused, Verdict, doubted, judge
@@ -19,18 +19,18 @@ from edge_agent.inference import TfliteClassifier
 class Exam:
     """What a candidate is held against.
 
-    `crops` are (n, size, size, 3) uint8 RGB, `truth` is (n,), `keras` and `float32` are (n, classes) probabilities:
-    the answers of the network before it was converted, and of the float file. `draft` makes the bundle that a candidate
-    would be. `suspicion` is why these photographs may prove nothing.
+    `crops` are (n, size, size, 3) uint8 RGB, `truth` is (n,), and `keras` (n, classes) probabilities: what the network
+    answered before it was converted. `draft` makes the bundle that a candidate would be. `suspicion` is why these
+    photographs may prove nothing.
     """
 
     crops: Crops
     truth: Indices
     keras: Scores
-    float32: Scores
     labels: Sequence[str]
     bounds: Bounds
     draft: Callable[[Candidate], Bundle]
+    track: Track
     suspicion: str | None = None
 
 
@@ -57,7 +57,7 @@ def float_answers(trained: Trained, float32: bytes, crops: Crops, track: Track) 
         DataError: They differ by more than rounding.
     """
     keras = ask(by_keras(trained.network), crops, track=track, what="Asking the Keras network")
-    tflite = ask(lambda some: answers(float32, some), crops, track=track, what="Asking the float file")
+    tflite = ask(one_by_one(float32), crops, track=track, what="Asking the float file")
     check_float(keras, tflite)
     return keras, tflite
 
@@ -74,7 +74,8 @@ def until_one_passes(candidates: Iterable[Candidate], exam: Exam, say: Callable[
     started_s = time.monotonic()
     for candidate in candidates:
         draft = exam.draft(candidate)
-        int8 = ask(TfliteClassifier(draft, runtime="litert").classify, exam.crops)
+        classifier = TfliteClassifier(draft, runtime="litert")
+        int8 = ask(classifier.classify, exam.crops, track=exam.track, what="Asking the int8 file")
         answers = {"by_float": exam.keras.argmax(axis=1), "by_int8": int8.argmax(axis=1)}
         verdict = judge(exam.truth, **answers, labels=exam.labels, bounds=exam.bounds)
         if exam.suspicion is not None:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from edge_agent.bundle import FLOAT_FILE, GPU_FILE, MODEL_FILE, Bundle, read
-from edge_agent.exits import reported
+from edge_agent.exits import reported, signal_name
 from edge_agent.inference import TfliteClassifier
 from edge_agent.shelf import DataError
 
@@ -45,7 +45,7 @@ def check(bundle: Path) -> str:
             " of the model. Free memory, and verify it again."
         )
     if done.returncode < 0:
-        raise DataError(f"{bundle}: the model crashed the runtime ({_signal(-done.returncode)}). Convert it anew.")
+        raise DataError(f"{bundle}: the model crashed the runtime ({signal_name(-done.returncode)}). Convert it anew.")
     if done.returncode > 0:
         said = done.stderr.decode(errors="replace")
         reason = " ".join(said[said.rfind("error: ") :].split()).removeprefix("error: ")
@@ -64,14 +64,6 @@ def asked(bundle: Bundle) -> str:
         TfliteClassifier(bundle, runtime="litert", variant=name)
     count, runtime = len(bundle.golden_inputs), f"LiteRT {version('ai-edge-litert')}"
     return f"{', '.join(names)} answered {count} golden inputs in {runtime} as they must"
-
-
-def _signal(number: int) -> str:
-    """What a signal is called; those for real time have a number only."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def main() -> None:

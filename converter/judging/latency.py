@@ -1,6 +1,5 @@
 """How long a bundle takes per crop on this machine, in the agent's own classifier."""
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ import numpy as np
 
 from converter.progress import Track, untracked
 from edge_agent.bundle import FLOAT_FILE, MODEL_FILE, Bundle
-from edge_agent.inference import CHUNKS, TfliteClassifier
+from edge_agent.inference import CHUNKS, TfliteClassifier, cores
 
 ROUNDS, ROUND_S = 5, 0.06
 """Each figure is the best median of so many rounds, which take turns, so that a busy moment hits all alike."""
@@ -41,9 +40,8 @@ def measure(bundle: Bundle, *, threads: Sequence[int] | None = None, track: Trac
         threads: By default one, and as many as there are cores.
         track: Shows how far it is.
     """
-    cores = len(os.sched_getaffinity(0))
     runners = []
-    for count in threads or sorted({1, cores}):
+    for count in threads or sorted({1, cores()}):
         for precision, file in (("int8", MODEL_FILE), ("float32", FLOAT_FILE)):
             if file == MODEL_FILE or file in bundle.variants:
                 classifier = TfliteClassifier(bundle, runtime="litert", threads=count, variant=file)

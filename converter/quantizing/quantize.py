@@ -15,12 +15,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.load import Trained
 from converter.network import import_quietly, keras_network
-from converter.photos.calibrate import Calibration
 from converter.quantizing import process
 from converter.scratch import save, scratch
-from converter.tflite import graph, lint
+from converter.tflite import graph
 from converter.tflite.batch import free_batch
 
 Precision = Literal["int8", "float32", "float16"]
@@ -38,17 +36,6 @@ class Quantized:
     sha256: str
     ends: graph.Ends
     in_float: tuple[str, ...] = ()
-
-
-def quantize(trained: Trained, calibration: Calibration) -> Quantized:
-    """Convert a network to int8, and check in the file that it is what the agent runs.
-
-    Raises:
-        DataError: TensorFlow cannot convert the network, or not to int8 throughout.
-    """
-    content = converted(trained.path, calibration.crops, ("int8",))["int8"]
-    lint.check(content)
-    return of_file(content)
 
 
 def of_file(content: bytes, *, in_float: tuple[str, ...] = ()) -> Quantized:

@@ -6,11 +6,9 @@ Views are those of its training, by its card. What comes out is a float network 
 as any other, and its ranges are measured on the same photographs again, so the training measures them anew each epoch.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -65,7 +63,7 @@ def fine_tune(
         track: Shows how far it is.
 
     Returns:
-        A float network with the same input and output, for `write` and the conversion.
+        A float network with the same input and output, for the conversion.
 
     Raises:
         DataError: No photograph can be read, or the loss was no number.
@@ -111,23 +109,6 @@ def _folded(trained: Trained, calibration: Calibration) -> keras.Model:
     if not apart <= ALIKE:
         raise DataError(f"{trained.path}: cannot be fine-tuned for int8 (without batch norm it is {apart:.3f} off).")
     return network
-
-
-def write(network: keras.Model, trained: Trained, path: Path, tuning: Tuning | None = None) -> Path:
-    """Write a fine-tuned network, and the card of the one that it was made of with a word on how.
-
-    Args:
-        network: Of `fine_tune`.
-        trained: What it was made of.
-        path: Ends in `.keras`.
-        tuning: As it was given to `fine_tune`.
-    """
-    tuning = tuning or Tuning()
-    card = json.loads(trained.path.with_suffix(".json").read_text(encoding="utf-8"))
-    how = {"of_sha256": trained.sha256, "epochs": tuning.epochs, "lr": tuning.lr, "seed": tuning.seed}
-    network.save(path)
-    path.with_suffix(".json").write_text(json.dumps({**card, "fine_tuned": how}, indent=2, ensure_ascii=False) + "\n")
-    return path
 
 
 def _jitter(trained: Trained) -> Jitter:

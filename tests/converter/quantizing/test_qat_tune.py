@@ -1,6 +1,5 @@
 """Fine-tuning gives a network that suffers in int8 its answers back."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,9 +34,11 @@ def _pixels(photos: Any, trained: Trained) -> np.ndarray:
     return np.stack([read(photo, trained.size_px) for photo in photos])
 
 
-def test_a_network_that_suffers_in_int8_is_healed(workshop: Any, uneven: Uneven, tmp_path: Path) -> None:
+def test_a_network_that_suffers_in_int8_is_healed(
+    workshop: Any, uneven: Uneven, save: Callable[..., Path], tmp_path: Path
+) -> None:
     """int8 answers otherwise than float, and after fine-tuning as float does; the float network stays as it is."""
-    from converter.quantizing.qat.tune import Tuning, fine_tune, write
+    from converter.quantizing.qat.tune import Tuning, fine_tune
 
     suffers = uneven(300)
     trained = load(suffers)
@@ -54,15 +55,12 @@ def test_a_network_that_suffers_in_int8_is_healed(workshop: Any, uneven: Uneven,
             shown.append(what)
             yield item
 
-    tuned = write(
-        fine_tune(trained, photos.train, calibration, tuning, track=track), trained, tmp_path / "t.keras", tuning
-    )
+    tuned = save(fine_tune(trained, photos.train, calibration, tuning, track=track), tmp_path / "t.keras")
     plain, healed = (_agreement(path, calibration, held_out, before.argmax(axis=1)) for path in (suffers, tuned))
     assert plain < 0.87, "int8 should lose something to begin with"
     assert healed > 0.93
     np.testing.assert_array_equal(np.asarray(trained.network(held_out.astype(np.float32), training=False)), before)
     assert load(tuned).labels == trained.labels
-    assert json.loads(tuned.with_suffix(".json").read_text())["fine_tuned"]["of_sha256"] == trained.sha256
     assert shown.count("Fine-tuning for int8") == 10 * -(-len(photos.train) // 16)
     assert shown.count("Reading photographs") == len(photos.train)
 
