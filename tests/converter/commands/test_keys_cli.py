@@ -254,7 +254,9 @@ def test_what_is_not_there_is_named(shop: Shop, shelf_convert: Run, tmp_path: Pa
     (tmp_path / "empty").mkdir()
     refused(shelf_convert("verify", tmp_path / "empty"), 65, "manifest.json is missing", "model.tflite is missing")
     (shop.bundle / "manifest.json").write_text("{}")
-    refused(shelf_convert("verify", shop.bundle), 65, "manifest.json is not one that this agent knows", "Field required")
+    refused(
+        shelf_convert("verify", shop.bundle), 65, "manifest.json is not one that this agent knows", "Field required"
+    )
 
 
 def test_a_key_of_the_wrong_half_is_refused(shop: Shop, shelf_convert: Run) -> None:
