@@ -39,11 +39,34 @@ class BrokerSection(_Section):
     protocol: Literal["auto", "5", "3.1.1"] = Field(
         "auto", description="MQTT version; `auto` tries 5 first, then 3.1.1."
     )
+    tls: bool = Field(False, description="Whether the connection is encrypted (TLS); the port is then mostly 8883.")
+    ca_file: Path | None = Field(
+        None, description="Certificates (PEM) that vouch for the broker; without it, those that the system trusts."
+    )
+    cert_file: Path | None = Field(
+        None, description="This device's own certificate (PEM), for a broker that asks for one (mutual TLS)."
+    )
+    key_file: Path | None = Field(
+        None, description="The private key of `cert_file`; `$CREDENTIALS_DIRECTORY` is understood."
+    )
+    delivery: Literal["broker", "end-to-end"] = Field(
+        "broker",
+        description="When an event leaves the outbox: when the `broker` has acknowledged it, or (`end-to-end`) when a"
+        " consumer says on `…/ack` that it has stored it. See [Delivery](mqtt.md#delivery).",
+    )
 
     @model_validator(mode="after")
     def _password_of_somebody(self) -> Self:
         if self.password_file is not None and self.username is None:
             raise ValueError("there is a password_file, but no username; add it, or remove password_file")
+        return self
+
+    @model_validator(mode="after")
+    def _files_of_tls(self) -> Self:
+        if not self.tls and (named := [key for key in ("ca_file", "cert_file", "key_file") if getattr(self, key)]):
+            raise ValueError(f"there is a {named[0]}, but tls is off; set tls = true, or remove {named[0]}")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together; add the other one, or remove both")
         return self
 
 
@@ -105,11 +128,32 @@ class AlertsSection(_Section):
     )
 
 
+class PicturesSection(_Section):
+    """`[pictures]`: when a camera's picture is not one to count in."""
+
+    frozen_after_s: float = Field(
+        20, ge=1, le=DAY_S, description="Seconds of exactly the same picture after which a camera is frozen."
+    )
+    blurred_below: Share = Field(
+        0.35, description="Share of the usual sharpness below which the picture is blurred; 0 never is."
+    )
+    moved_by: Share = Field(
+        0.02,
+        description="Share of the picture's width by which the view may shift before the camera counts as moved; 1: never.",
+    )
+
+
 class OutboxSection(_Section):
     """`[outbox]`: where events wait for the broker."""
 
     path: Path = Field(Path("/var/lib/shelfwatch/outbox.db"), description="SQLite file; its folder must exist.")
     max_mb: int = Field(64, ge=1, description="Megabytes that may wait; beyond it the oldest are dropped and reported.")
+    max_age_days: float = Field(
+        30, gt=0, le=3650, description="Days that an event may wait; older ones are dropped and reported."
+    )
+    ballast_mb: int = Field(
+        8, ge=0, le=1024, description="Megabytes that are kept free for the outbox, for when the disk is full; 0: none."
+    )
 
 
 class CameraSection(_Section):
@@ -117,9 +161,15 @@ class CameraSection(_Section):
 
     id: Id = Field(description="Name in topics: a-z, 0-9, _ and -.")
     source: str = Field(
-        min_length=1, description="`/dev/v4l/by-id/…`, a number, `rtsp://…`, `http://…`, or the path of a video file."
+        min_length=1,
+        description="`/dev/v4l/by-id/…`, a number, `rtsp://…`, `http://…` (a stream or single pictures), or the path of"
+        " a video file or of a folder of pictures.",
     )
     fps: float = Field(5, ge=0.1, le=60, description="Looks per second.")
+    key_frames: bool = Field(
+        False,
+        description="Decode the key frames of a stream only, which costs a fraction; they come every second or two.",
+    )
 
     @field_validator("source")
     @classmethod
@@ -202,6 +252,7 @@ class Settings(_Section):
     broker: BrokerSection = Field(default_factory=BrokerSection)
     counting: CountingSection = Field(default_factory=CountingSection)
     alerts: AlertsSection = Field(default_factory=AlertsSection)
+    pictures: PicturesSection = Field(default_factory=PicturesSection)
     outbox: OutboxSection = Field(default_factory=OutboxSection)
     cameras: list[CameraSection] = Field(min_length=1)
     shelves: list[ShelfSection] = Field(min_length=1)
@@ -320,7 +371,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         else camera.model_copy(update={"source": str(folder / camera.source)})
         for camera in settings.cameras
     ]
-    broker = settings.broker
-    if broker.password_file is not None:
-        broker = broker.model_copy(update={"password_file": folder / os.path.expandvars(broker.password_file)})
+    files = {key: getattr(settings.broker, key) for key in ("password_file", "ca_file", "cert_file", "key_file")}
+    found = {key: folder / os.path.expandvars(path) for key, path in files.items() if path is not None}
+    broker = settings.broker.model_copy(update=found)
     return settings.model_copy(update={"model": model, "outbox": outbox, "cameras": cameras, "broker": broker})

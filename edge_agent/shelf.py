@@ -45,7 +45,11 @@ Unread = Literal["occluded", "moving", "unsure", "dark", "stale"]
 Quality = Literal["good", "occluded", "dark", "unsure", "stale"]
 """How well a shelf can be read at present; anything but `good` means that some count is unknown."""
 StockStatus = Literal["ok", "low", "out", "unknown"]
-CameraReason = Literal["auth", "not_found", "timeout", "decode"]
+OutageReason = Literal["auth", "not_found", "timeout", "decode", "unplugged"]
+"""Why a camera gives no picture."""
+PictureReason = Literal["frozen", "dark", "blocked", "blurred", "moved"]
+"""Why a picture that a camera gives is not one to count in."""
+CameraReason = OutageReason | PictureReason
 
 
 @dataclass(frozen=True, slots=True, eq=False)
