@@ -27,8 +27,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from edge_agent import bundle, capture, pipeline
+from edge_agent import bundle, pipeline
 from edge_agent.agent import watch_of
+from edge_agent.capture import clips
 from edge_agent.config import Settings, load
 from edge_agent.delivery import Delivery
 from edge_agent.demo.scene import Scene
@@ -110,7 +111,7 @@ def run(clip: Path, settings: Settings, *, read_all: bool, folder: Path) -> tupl
     with instrumented(clock), mock.patch.object(classifier, "classify", classify), ExitStack() as stack:
         if read_all:
             stack.enter_context(mock.patch.object(pipeline, "REREAD_AFTER_S", 0.0))
-        frames = capture.replay(CAMERA, clip)
+        frames = clips.replay(CAMERA, clip)
         while True:
             began = time.perf_counter()
             frame = next(frames, None)

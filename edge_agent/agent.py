@@ -17,7 +17,8 @@ from typing import Any, Self
 from edge_agent import bundle as bundles
 from edge_agent import delegates
 from edge_agent.broker import Broker
-from edge_agent.capture import FrameSource, LiveSource, open_source
+from edge_agent.capture.live import LiveSource
+from edge_agent.capture.source import FrameSource, open_source
 from edge_agent.config import Settings
 from edge_agent.delegates import Wish
 from edge_agent.delivery import Delivery

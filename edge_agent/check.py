@@ -10,7 +10,9 @@ from edge_agent import bundle as bundles
 from edge_agent import config
 from edge_agent.agent import broker_of, load_model
 from edge_agent.broker import probe
-from edge_agent.capture import clip_info, is_device, is_stream, open_source, redacted
+from edge_agent.capture.address import is_device, is_stream, redacted
+from edge_agent.capture.clips import clip_info
+from edge_agent.capture.source import open_source
 from edge_agent.collect import first_frame
 from edge_agent.config import CameraSection, Settings
 from edge_agent.engines import NAMES

@@ -89,8 +89,8 @@ def replay(
 ) -> None:
     """Count every frame of a clip, faster than real time; time is the position in the clip."""
     from edge_agent.agent import Outlet, load_model, watch_of  # noqa: PLC0415
-    from edge_agent.capture import clip_info  # noqa: PLC0415
-    from edge_agent.capture import replay as frames_of  # noqa: PLC0415
+    from edge_agent.capture.clips import clip_info  # noqa: PLC0415
+    from edge_agent.capture.clips import replay as frames_of  # noqa: PLC0415
     from edge_agent.check import labels_of  # noqa: PLC0415
     from edge_agent.replay import replay_frames, video  # noqa: PLC0415
 
@@ -135,7 +135,7 @@ def snapshot(
     import cv2  # noqa: PLC0415
 
     from edge_agent.annotate import draw_slots  # noqa: PLC0415
-    from edge_agent.capture import open_source  # noqa: PLC0415
+    from edge_agent.capture.source import open_source  # noqa: PLC0415
     from edge_agent.collect import first_frame  # noqa: PLC0415
 
     if picture.suffix.lower() != ".png":
@@ -167,7 +167,7 @@ def collect(
 ) -> None:
     """Store the crop of every slot for labelling: sorted by the model's guess where there is a model."""
     from edge_agent.agent import load_model  # noqa: PLC0415
-    from edge_agent.capture import open_source  # noqa: PLC0415
+    from edge_agent.capture.source import open_source  # noqa: PLC0415
     from edge_agent.collect import check_label, first_frame, store_crops  # noqa: PLC0415
 
     if label is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from edge_agent.capture import FrameSource
+from edge_agent.capture.source import FrameSource
 from edge_agent.inference import Classifier
 from edge_agent.regions import rectified, whole
 from edge_agent.shelf import SPECIAL_LABELS, CameraError, Frame, InputError, Shelf

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from edge_agent.capture import STREAM_SCHEMES, is_device, is_stream
+from edge_agent.capture.address import STREAM_SCHEMES, is_device, is_stream
 from edge_agent.consistency import problems_across, problems_laid_out
 from edge_agent.counting import Rules
 from edge_agent.regions import grid_quads

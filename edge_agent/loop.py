@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from edge_agent.capture import FrameSource
+from edge_agent.capture.source import FrameSource
 from edge_agent.health import Health
 from edge_agent.inference import Classifier
 from edge_agent.pipeline import Outcome, Watch

@@ -39,7 +39,7 @@ def replay_frames(
 
     Args:
         watch: The camera; its source is not read.
-        frames: For instance from `edge_agent.capture.replay`.
+        frames: For instance from `edge_agent.capture.clips.replay`.
         classifier: The network.
         sinks: Where outcomes go as they would live.
         lines: Where each change and alert is written, one JSON object a line.

@@ -5,7 +5,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from edge_agent.capture import redacted
+from edge_agent.capture.address import redacted
 from edge_agent.shelf import nearest
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -10,7 +10,8 @@ import cv2
 import pytest
 from typer.testing import CliRunner
 
-from edge_agent import capture, cli
+from edge_agent import cli
+from edge_agent.capture import clips
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import write_config
 from edge_agent.shelf import InputError
@@ -62,8 +63,8 @@ def test_replay_writes_counts_and_a_video(config, film, tmp_path):
     counts = [record for record in counts if record["type"] == "counts"]
     assert {record["shelf"] for record in counts} == {"drinks", "breakfast", "pantry"}
     assert all(0.4 <= record["t_s"] <= 2 for record in counts)
-    assert capture.clip_info(video).frames == capture.clip_info(film).frames
-    assert capture.clip_info(video).frame_wh[1] > capture.clip_info(film).frame_wh[1]
+    assert clips.clip_info(video).frames == clips.clip_info(film).frames
+    assert clips.clip_info(video).frame_wh[1] > clips.clip_info(film).frame_wh[1]
 
 
 def test_run_publishes_and_says_goodbye(config, mosquitto, subscribe):
@@ -199,7 +200,7 @@ def test_snapshot_draws_the_slots(config, film, tmp_path):
     """The picture has the camera's size and differs from the plain frame where the slots are."""
     done = agent("snapshot", "-c", config(), "--out", tmp_path / "shot.png")
     assert done.returncode == 0, done.stderr
-    shot, plain = cv2.imread(str(tmp_path / "shot.png")), next(capture.replay("c", film)).image
+    shot, plain = cv2.imread(str(tmp_path / "shot.png")), next(clips.replay("c", film)).image
     assert shot.shape == plain.shape
     assert 0.005 < (cv2.absdiff(shot, plain).max(axis=2) > 60).mean() < 0.2
 

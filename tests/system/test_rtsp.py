@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_agent.capture import LiveSource
+from edge_agent.capture.live import LiveSource
 from edge_agent.collect import first_frame
 from tests.conftest import wait_for
 

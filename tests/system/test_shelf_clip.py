@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge_agent import capture
+from edge_agent.capture import clips
 from edge_agent.regions import rectified
 from edge_agent.shelf import EMPTY
 from tests.conftest import wait_for
@@ -47,7 +47,7 @@ def write_crops(clip: Path, truth: dict, out: Path) -> int:
     """Store what stands in each slot, ten times a second of the stable intervals that begin and end early enough."""
     spans = [span for span in truth["stable"] if span["to_s"] <= TRAIN_UNTIL_S]
     written, next_s = 0, 0.0
-    for frame in capture.replay("cam1", clip):
+    for frame in clips.replay("cam1", clip):
         span = next((span for span in spans if span["from_s"] <= frame.clock_s <= span["to_s"]), None)
         if span is None or frame.clock_s < next_s:
             continue
@@ -98,4 +98,4 @@ def test_a_subscriber_sees_3_2_3_1_and_nothing_else(film, bundle, tmp_path, mosq
     late = [seen - span["from_s"] for seen, span in zip(at, truth["stable"], strict=True)]
     print("seconds after the start of each stable interval:", [round(seconds, 2) for seconds in late])  # noqa: T201
     assert all(abs(seconds) <= WITHIN_S for seconds in late), late
-    assert capture.clip_info(video).frames == capture.clip_info(clip).frames
+    assert clips.clip_info(video).frames == clips.clip_info(clip).frames

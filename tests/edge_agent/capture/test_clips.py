@@ -1,24 +1,14 @@
-"""Cameras: clips frame by frame and at their own pace, missing cameras with a reason, and no passwords in messages."""
+"""Clips: frame by frame, and at their own pace."""
 
 import time
 
-import cv2
 import numpy as np
 import pytest
 
-from edge_agent import capture
-from edge_agent.capture import (
-    LiveSource,
-    PacedClip,
-    clip_info,
-    is_stream,
-    open_camera,
-    open_source,
-    redacted,
-    replay,
-)
-from edge_agent.shelf import CameraError, InputError
-from tests.conftest import free_port, wait_for
+from edge_agent.capture.clips import PacedClip, clip_info, replay
+from edge_agent.capture.source import open_source
+from edge_agent.shelf import InputError
+from tests.conftest import wait_for
 from tests.edge_agent.conftest import paint
 
 
@@ -93,74 +83,6 @@ def test_a_cut_off_clip_gives_the_frames_that_it_has(clip):
     broken.write_bytes(whole[: index // 2] + bytes(index - index // 2) + whole[index:])
     frames = list(replay("cam1", broken))
     assert 1 <= len(frames) <= 20
-
-
-def test_a_camera_that_is_not_there_is_named_with_the_remedy():
-    """A missing device node says where to look."""
-    with pytest.raises(CameraError, match=r"no camera at /dev/video77.*by-id") as caught:
-        open_camera("77")
-    assert caught.value.reason == "not_found"
-    assert caught.value.exit_status == 69
-
-
-def test_a_live_source_reports_why_there_is_no_picture():
-    """An address that nobody serves becomes a problem with a reason, and its password stays out of it."""
-    source = LiveSource("cam1", f"rtsp://admin:secret@127.0.0.1:{free_port()}/x")
-    try:
-        wait_for(lambda: source.problem is not None)
-        assert source.read(0.01) is None
-        assert source.problem.reason == "not_found"
-        assert "secret" not in str(source.problem)
-    finally:
-        source.close()
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("rtsp://admin:secret@10.0.0.9:554/a?b=c", "rtsp://***@10.0.0.9:554/a?b=***"),
-        ("http://cam/snap.cgi?user=admin&pwd=secret", "http://cam/snap.cgi?user=***&pwd=***"),
-        ("RTSP://u:12/3#4@5?6@cam/x", "RTSP://***@cam/x"),
-        ("rtsp://u:p@[fe80::1/x", "rtsp://***@[fe80::1/x"),
-        ("rtsp://cam/stream", "rtsp://cam/stream"),
-        ("/dev/video0", "/dev/video0"),
-        ("http://user@cam/x", "http://***@cam/x"),
-        ("rtsp://a:p@ss@cam/x", "rtsp://***@cam/x"),
-    ],
-)
-def test_addresses_lose_their_passwords(address, shown):
-    """Whatever stands before the host, or may be a parameter with a password, is never shown."""
-    assert redacted(address) == shown
-
-
-@pytest.mark.parametrize(("source", "stream"), [("RTSP://cam/x", True), ("rtsp://[fe80::1/x", True), ("a.mp4", False)])
-def test_an_address_is_told_from_a_file(source, stream):
-    """The scheme alone decides, in any case, even where the rest of an address is damaged."""
-    assert is_stream(source) is stream
-
-
-class BrokenCamera:
-    """A camera whose pictures OpenCV chokes on."""
-
-    def read(self):
-        """Fail as OpenCV does."""
-        raise cv2.error("imdecode failed")
-
-    def release(self):
-        """Nothing is held."""
-
-
-def test_a_camera_that_sends_rubbish_is_opened_again(monkeypatch):
-    """An error of OpenCV is a problem with a reason, and the camera is tried once more instead of given up."""
-    opened = []
-    monkeypatch.setattr(capture, "open_camera", lambda source: opened.append(source) or BrokenCamera())
-    monkeypatch.setattr(capture, "BACK_OFF_S", (0.001, 0.001))
-    source = LiveSource("cam1", "0")
-    try:
-        wait_for(lambda: len(opened) > 2)
-        assert source.problem.reason == "decode"
-    finally:
-        source.close()
 
 
 def test_a_painted_shelf_survives_the_codec(write_clip):

@@ -1,0 +1,28 @@
+"""Addresses of cameras: what kind they are of, and how they are shown without their passwords."""
+
+import re
+
+STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
+
+
+def redacted(source: str) -> str:
+    """An address without user name, password and the values of its parameters, fit for logs and messages.
+
+    It hides too much rather than too little: a password may hold any character, an `@` or `/` too.
+    """
+    scheme, mark, rest = source.partition("://")
+    if not mark:
+        return source
+    shown = "***@" + rest.rpartition("@")[2] if "@" in rest else rest
+    return scheme + mark + re.sub(r"=[^&]*", "=***", shown)
+
+
+def is_stream(source: str) -> bool:
+    """Whether a source is an address rather than a file or a device."""
+    scheme, mark, _ = source.partition("://")
+    return bool(mark) and scheme.lower() in STREAM_SCHEMES
+
+
+def is_device(source: str) -> bool:
+    """Whether a source is a local camera: a number, or a device node."""
+    return source.isdigit() or source.startswith("/dev/")

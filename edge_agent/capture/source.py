@@ -1,0 +1,44 @@
+"""What the loop takes its frames from, and which kind of source an address or a path stands for."""
+
+from pathlib import Path
+from typing import Protocol
+
+from edge_agent.capture.address import is_device, is_stream
+from edge_agent.capture.clips import PacedClip
+from edge_agent.capture.live import LiveSource
+from edge_agent.shelf import CameraError, Frame
+
+
+class FrameSource(Protocol):
+    """Where the loop takes its frames from."""
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The newest frame that has not been read yet; None where none came in time.
+
+        Raises:
+            EOFError: There will be no more frames.
+        """
+
+    @property
+    def problem(self) -> CameraError | None:
+        """Why there is no picture at present."""
+
+    def close(self) -> None:
+        """Let the camera go."""
+
+
+def open_source(camera: str, source: str, *, period_s: float = 0.2, key_frames: bool = False) -> FrameSource:
+    """A live source for a camera: USB, RTSP and HTTP by newest frame, a file at its own pace.
+
+    Args:
+        camera: Its id.
+        source: Its address, device or path.
+        period_s: How often a frame is wanted, in seconds.
+        key_frames: Whether the key frames of a stream are enough.
+
+    Raises:
+        InputError: The file is not there or is not a video.
+    """
+    if is_stream(source) or is_device(source):
+        return LiveSource(camera, source, period_s=period_s, key_frames=key_frames)
+    return PacedClip(camera, Path(source))
