@@ -2,159 +2,28 @@
 
 import hashlib
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from edge_agent import bundle as bundles
-from edge_agent import delegates
-from edge_agent.broker import Broker
 from edge_agent.capture.live import LiveSource
 from edge_agent.capture.source import FrameSource, open_source
 from edge_agent.config import Settings
-from edge_agent.delegates import Wish
-from edge_agent.delivery import Delivery
-from edge_agent.engines import EDGETPU_LIBRARY
 from edge_agent.health import Health, Stopwatch, notify_systemd
-from edge_agent.inference import TfliteClassifier
 from edge_agent.loop import Feed, OnStep, run
-from edge_agent.messages import INFO_SCHEMA, ModelInfo, Topics
+from edge_agent.messages import INFO_SCHEMA
+from edge_agent.model import Model, load_model
+from edge_agent.outlet import Outlet
 from edge_agent.pipeline import CameraPlan, Watch
-from edge_agent.publish import MqttPublisher
-from edge_agent.shelf import ConfigError
-from edge_agent.signature import check_signature
-from edge_agent.spool import Spool
 
 log = logging.getLogger(__name__)
 
-QUANTIZATION = {bundles.FLOAT_FILE: "float32", bundles.GPU_FILE: "float16"}
-"""What a build other than int8 is, for whoever reads a message."""
 CLOSE_TIMEOUT_S = 15.0
 """How long all cameras together may take to let go; opening one takes 10 s at most, a read 3 s."""
-EXPIRY_MAX_S = 2**31 - 1
-"""Well within the four bytes that MQTT has for an expiry."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Model:
-    """A bundle and the network in it. `note` says why a build for an accelerator, which is there, is not used."""
-
-    info: ModelInfo
-    classifier: TfliteClassifier
-    note: str | None = None
-
-
-def load_model(settings: Settings) -> Model:
-    """Check whose the bundle is, read it, load the model and hold it against its golden outputs.
-
-    Raises:
-        BundleError: It is broken, altered, not signed by the key that the settings name, or does not answer as it must.
-        ConfigError: That key cannot be read.
-        DelegateError: The accelerator that the settings name cannot be used.
-    """
-    section = settings.model
-    bundle = bundles.read(section.bundle, vouch=partial(check_signature, section.bundle, section.signed_by))
-    wish = Wish(section.delegate, section.delegate_library or EDGETPU_LIBRARY, section.runtime, section.threads)
-    loaded = delegates.load(bundle, wish)
-    variant = loaded.classifier.plan.variant
-    info = ModelInfo(bundle.manifest.id, bundle.manifest.files[variant], QUANTIZATION.get(variant, "int8"))
-    return Model(info, loaded.classifier, loaded.note)
-
-
-def broker_of(settings: Settings) -> Broker:
-    """The broker of a configuration, with the password read from its file.
-
-    Raises:
-        ConfigError: The password file cannot be read.
-    """
-    section = settings.broker
-    return Broker(
-        host=section.host,
-        port=section.port,
-        username=section.username,
-        password=_password(section.password_file) if section.password_file is not None else None,
-        protocol=section.protocol,
-        client_id=f"shelfwatch-{settings.site}-{settings.device}-{_machine_id()}",
-        state_expiry_s=max(1, round(min(3 * settings.heartbeat_s, EXPIRY_MAX_S))),
-    )
-
-
-def _password(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"broker: password_file {path} cannot be read ({error})."
-            + (
-                " systemd sets this variable for the service: use sudo shelf-agent, or name a file."
-                if "$" in str(path)
-                else " Write the password there, readable for the agent."
-            )
-        ) from error
-
-
-def _machine_id() -> str:
-    """A short, stable name of this machine that tells nothing else about it (machine-id(5) asks for a hash)."""
-    for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
-        if path.is_file() and (text := path.read_text().strip()):
-            return hashlib.sha256(b"shelfwatch" + text.encode()).hexdigest()[:12]
-    return hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:12]
-
-
-class Outlet:
-    """The way out: outbox, publisher and what joins them to the pipeline. A context that connects and says goodbye."""
-
-    def __init__(self, settings: Settings, model: ModelInfo, *, on_fatal: Callable[[], None] = lambda: None) -> None:
-        """Open the outbox; nothing is connected before the context is entered.
-
-        Raises:
-            SpoolError: The outbox cannot be opened.
-            ConfigError: The broker's password cannot be read.
-        """
-        self.topics = Topics(settings.site, settings.device)
-        broker = broker_of(settings)
-        self.spool = Spool(settings.outbox.path, max_bytes=settings.outbox.max_mb * 2**20)
-        self.mqtt = MqttPublisher(broker, self.topics, self.spool, on_fatal=on_fatal)
-        self.delivery = Delivery(self.topics, self.spool, self.mqtt, model, heartbeat_s=settings.heartbeat_s)
-        self.waiting = 0
-        """Events that were left when the context ended; they stay stored."""
-        ours = {self.topics.state(shelf.id) for shelf in settings.shelves}
-        ours |= {self.topics.camera(camera.id) for camera in settings.cameras}
-        known = self._retained()
-        self.spool.remember("retained", "\n".join(sorted(known | ours)))
-        for topic in known - ours:
-            if topic.startswith(f"{self.topics.root}/"):  # another device's are not ours to clear
-                self.mqtt.retain(topic, "")
-
-    def _retained(self) -> set[str]:
-        """Retained topics of shelves and cameras, of this configuration and earlier ones, that are not cleared yet."""
-        known = self.spool.recall("retained")
-        return set(known.split("\n")) if known else set()
-
-    def __enter__(self) -> Self:
-        """Connect, and go on trying, in the background."""
-        self.mqtt.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Send what waits, publish `offline`, close the outbox; what could not be sent stays in it."""
-        self.mqtt.stop()
-        try:
-            self.waiting = self.spool.depth()
-            if self.mqtt.cleared:
-                self.spool.remember("retained", "\n".join(sorted(self._retained() - self.mqtt.cleared)))
-        finally:
-            self.spool.close()
 
 
 class Agent:

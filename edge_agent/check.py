@@ -3,12 +3,9 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
-from edge_agent import bundle as bundles
 from edge_agent import config
-from edge_agent.agent import broker_of, load_model
 from edge_agent.broker import probe
 from edge_agent.capture.address import is_device, is_stream, redacted
 from edge_agent.capture.clips import clip_info
@@ -16,8 +13,9 @@ from edge_agent.capture.source import open_source
 from edge_agent.collect import first_frame
 from edge_agent.config import CameraSection, Settings
 from edge_agent.engines import NAMES
-from edge_agent.shelf import EMPTY, OCCLUDED, BundleError, ShelfwatchError, SpoolError
-from edge_agent.signature import check_signature
+from edge_agent.model import labels_or_error, load_model
+from edge_agent.outlet import broker_of
+from edge_agent.shelf import EMPTY, OCCLUDED, ShelfwatchError, SpoolError
 from edge_agent.spool import Spool, SpoolInUseError
 
 
@@ -38,7 +36,7 @@ def check(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterator[
         cameras: Whether to open the cameras.
         broker: Whether to connect to the broker.
     """
-    labels, model_error = _labels(path)
+    labels, model_error = labels_or_error(path)
     finding, settings = _configuration(path, labels)
     yield finding
     if settings is None:
@@ -51,23 +49,6 @@ def check(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterator[
         yield _look(f"camera {camera.id}", lambda camera=camera: _camera(camera))  # type: ignore[misc]
     if broker:
         yield _look("broker", lambda: _broker(settings))
-
-
-def labels_of(path: Path) -> tuple[str, ...] | None:
-    """The labels of the model that a configuration names, where its bundle can be read; else None."""
-    return _labels(path)[0]
-
-
-def _labels(path: Path) -> tuple[tuple[str, ...] | None, BundleError | None]:
-    try:
-        where, key = config.model_path(path, "bundle"), config.model_path(path, "signed_by")
-        if where is None:
-            return None, None
-        return bundles.read(where, vouch=partial(check_signature, where, key)).manifest.labels, None
-    except BundleError as error:
-        return None, error
-    except ShelfwatchError:
-        return None, None  # the configuration's own problem, reported with the others
 
 
 def _configuration(path: Path, labels: tuple[str, ...] | None) -> tuple[Finding, Settings | None]:

@@ -46,7 +46,7 @@ def main() -> None:
 def run(config: ConfigOption = Path("agent.toml")) -> None:
     """Count until told to stop (SIGINT, SIGTERM)."""
     from edge_agent.agent import Agent  # noqa: PLC0415
-    from edge_agent.check import labels_of  # noqa: PLC0415
+    from edge_agent.model import labels_of  # noqa: PLC0415
 
     with Agent(load(config, labels=labels_of(config))) as agent:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -88,10 +88,11 @@ def replay(
     publish: Annotated[bool, typer.Option(help="Also publish to the broker, as if live.")] = False,
 ) -> None:
     """Count every frame of a clip, faster than real time; time is the position in the clip."""
-    from edge_agent.agent import Outlet, load_model, watch_of  # noqa: PLC0415
+    from edge_agent.agent import watch_of  # noqa: PLC0415
     from edge_agent.capture.clips import clip_info  # noqa: PLC0415
     from edge_agent.capture.clips import replay as frames_of  # noqa: PLC0415
-    from edge_agent.check import labels_of  # noqa: PLC0415
+    from edge_agent.model import labels_of, load_model  # noqa: PLC0415
+    from edge_agent.outlet import Outlet  # noqa: PLC0415
     from edge_agent.replay import replay_frames, video  # noqa: PLC0415
 
     for output in (lines, annotate):
@@ -166,9 +167,9 @@ def collect(
     pictures: Annotated[int, typer.Option(min=1, help="How many pictures to take.")] = 12,
 ) -> None:
     """Store the crop of every slot for labelling: sorted by the model's guess where there is a model."""
-    from edge_agent.agent import load_model  # noqa: PLC0415
     from edge_agent.capture.source import open_source  # noqa: PLC0415
     from edge_agent.collect import check_label, first_frame, store_crops  # noqa: PLC0415
+    from edge_agent.model import load_model  # noqa: PLC0415
 
     if label is not None:
         check_label(label)

@@ -39,7 +39,9 @@ class BrokerSection(_Section):
     protocol: Literal["auto", "5", "3.1.1"] = Field(
         "auto", description="MQTT version; `auto` tries 5 first, then 3.1.1."
     )
-    tls: bool = Field(False, description="Whether the connection is encrypted (TLS); the port is then mostly 8883.")
+    tls: bool = Field(
+        default=False, description="Whether the connection is encrypted (TLS); the port is then mostly 8883."
+    )
     ca_file: Path | None = Field(
         None, description="Certificates (PEM) that vouch for the broker; without it, those that the system trusts."
     )
@@ -139,7 +141,8 @@ class PicturesSection(_Section):
     )
     moved_by: Share = Field(
         0.02,
-        description="Share of the picture's width by which the view may shift before the camera counts as moved; 1: never.",
+        description="Share of the picture's width by which the view may shift before the camera counts as moved; 1:"
+        " never.",
     )
 
 
@@ -167,7 +170,7 @@ class CameraSection(_Section):
     )
     fps: float = Field(5, ge=0.1, le=60, description="Looks per second.")
     key_frames: bool = Field(
-        False,
+        default=False,
         description="Decode the key frames of a stream only, which costs a fraction; they come every second or two.",
     )
 
@@ -272,7 +275,7 @@ def load(path: Path, *, labels: Sequence[str] | None = None) -> Settings:
 
     Args:
         path: The TOML file. Relative paths in it are relative to its folder.
-        labels: The model's labels, so that products are checked too; see `edge_agent.check.labels_of`.
+        labels: The model's labels, so that products are checked too; see `edge_agent.model.labels_of`.
 
     Raises:
         ConfigError: It cannot be used; the error holds every problem.

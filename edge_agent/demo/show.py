@@ -18,11 +18,11 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_agent.agent import Agent
-from edge_agent.check import labels_of
 from edge_agent.config import load
 from edge_agent.demo.broker import EmbeddedBroker
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import CAMERA, SimulatedCamera, write_config
+from edge_agent.model import labels_of
 from edge_agent.pipeline import Outcome, Watch
 from edge_agent.shelf import Alert, Count, Shelf, StockStatus
 

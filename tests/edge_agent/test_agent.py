@@ -6,11 +6,12 @@ import threading
 import pytest
 
 from edge_agent import agent as agents
-from edge_agent.agent import Agent, Outlet, broker_of
+from edge_agent.agent import Agent
 from edge_agent.config import load
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import CAMERA, SimulatedCamera, write_config
 from edge_agent.messages import ModelInfo
+from edge_agent.outlet import Outlet, broker_of
 from tests.conftest import free_port, wait_for
 
 MODEL = ModelInfo("m", "0")

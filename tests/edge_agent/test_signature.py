@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from typer.testing import CliRunner
 
-from edge_agent.agent import load_model
 from edge_agent.bundle import read
 from edge_agent.cli import app
 from edge_agent.config import load
 from edge_agent.demo.store import write_config
+from edge_agent.model import load_model
 from edge_agent.shelf import BundleError, ConfigError, DataError, InputError
 from edge_agent.signature import (
     PublicKey,
