@@ -28,7 +28,6 @@ from rich.progress import track
 from rich.table import Table
 
 from edge_agent import bundle, pipeline
-from edge_agent.agent import watch_of
 from edge_agent.capture import clips
 from edge_agent.config import Settings, load
 from edge_agent.delivery import Delivery
@@ -37,6 +36,7 @@ from edge_agent.demo.store import BUNDLE, CAMERA, FPS, write_config
 from edge_agent.inference import TfliteClassifier
 from edge_agent.messages import ModelInfo, Topics
 from edge_agent.publish import RecordingPublisher
+from edge_agent.running import watch_of
 from edge_agent.spool import Spool
 
 FRAME_WH = (1920, 1080)

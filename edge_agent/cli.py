@@ -88,12 +88,12 @@ def replay(
     publish: Annotated[bool, typer.Option(help="Also publish to the broker, as if live.")] = False,
 ) -> None:
     """Count every frame of a clip, faster than real time; time is the position in the clip."""
-    from edge_agent.agent import watch_of  # noqa: PLC0415
     from edge_agent.capture.clips import clip_info  # noqa: PLC0415
     from edge_agent.capture.clips import replay as frames_of  # noqa: PLC0415
     from edge_agent.model import labels_of, load_model  # noqa: PLC0415
     from edge_agent.outlet import Outlet  # noqa: PLC0415
     from edge_agent.replay import replay_frames, video  # noqa: PLC0415
+    from edge_agent.running import watch_of  # noqa: PLC0415
 
     for output in (lines, annotate):
         _keep(output, (clip, config))

@@ -1,6 +1,7 @@
 """What a step found → events in the outbox and snapshots for the publisher: only what changed, plus a heartbeat."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,15 @@ from edge_agent.shelf import CameraError, Count, Shelf
 from edge_agent.spool import Spool
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What was last said of a shelf: the count, of which slots, and when (`clock_s` of its frame)."""
+
+    count: Count
+    slots: tuple[str, ...]
+    clock_s: float
+
+
 class Delivery:
     """The last station of a step: one transaction of the outbox, then the retained states as of it.
 
@@ -30,7 +40,7 @@ class Delivery:
         """Deliver for one device."""
         self._topics, self._spool, self._publisher, self._model = topics, spool, publisher, model
         self._heartbeat_s = heartbeat_s
-        self._last: dict[str, tuple[Count, float]] = {}
+        self._last: dict[str, _Said] = {}
         self._as_of = spool.last_seq()
         self.changes = 0
         self.alerts = 0
@@ -46,9 +56,10 @@ class Delivery:
         events: list[tuple[str, dict[str, Any]]] = []
         for count in outcome.counts:
             if count.shelf in outcome.changed:
-                before = self._last[count.shelf][0] if count.shelf in self._last else None
-                body = counts_body(count, before, slots[count.shelf], frame, ts=now, model=self._model)
-                events.append((self._topics.event(count.shelf), body))
+                before = self._before(count.shelf, slots[count.shelf])
+                if before is None or before.reading != count.reading:  # the same again after a recount is no event
+                    body = counts_body(count, before, slots[count.shelf], frame, ts=now, model=self._model)
+                    events.append((self._topics.event(count.shelf), body))
         self.changes += len(events)
         for alert in outcome.alerts:
             events.append((self._topics.event(alert.shelf), alert_body(alert, frame, ts=now, model=self._model)))
@@ -56,14 +67,25 @@ class Delivery:
         if events:
             self._as_of = self._spool.put(events)
         for count in outcome.counts:
-            _, sent_s = self._last.get(count.shelf, (None, float("-inf")))
+            sent_s = self._last[count.shelf].clock_s if count.shelf in self._last else float("-inf")
             due = frame.clock_s - sent_s >= self._heartbeat_s and count.shelf not in outcome.held
             if count.shelf in outcome.changed or due:
                 state = state_payload(
                     count, frame, ts=now, epoch=self._spool.epoch, as_of_seq=self._as_of, model=self._model
                 )
                 self._publisher.retain(self._topics.state(count.shelf), state)
-                self._last[count.shelf] = (count, frame.clock_s)
+                self._last[count.shelf] = _Said(count, slots[count.shelf], frame.clock_s)
+
+    def _before(self, shelf: str, slots: tuple[str, ...]) -> Count | None:
+        """What was last said of a shelf; None where nothing was, or of other slots."""
+        said = self._last.get(shelf)
+        return said.count if said is not None and said.slots == slots else None
+
+    def change(self, model: ModelInfo, shelves: Iterable[str]) -> None:
+        """Go on with another configuration: the model that counts from now on, and the shelves that there are."""
+        self._model = model
+        stay = set(shelves)
+        self._last = {shelf: said for shelf, said in self._last.items() if shelf in stay}
 
     def camera(self, camera: str, problem: CameraError | None) -> None:
         """Publish that a camera came or went."""

@@ -47,6 +47,11 @@ class Stopwatch:
         """Side of the crops that it takes."""
         return self._classifier.size_px
 
+    def use(self, classifier: Classifier) -> None:
+        """Go on with another classifier, whose times are its own."""
+        self._classifier = classifier
+        self._batches_ms.clear()
+
     def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Crops → scores, timed."""
         began_s = time.perf_counter()

@@ -49,6 +49,11 @@ class Outlet:
             if topic.startswith(f"{self.topics.root}/"):  # another device's are not ours to clear
                 self.mqtt.retain(topic, "")
 
+    def change(self, settings: Settings, model: ModelInfo) -> None:
+        """Go on for another configuration of the same device."""
+        self.delivery.change(model, (shelf.id for shelf in settings.shelves))
+        self.claim(settings)
+
     def _retained(self) -> set[str]:
         """Retained topics of shelves and cameras, of this configuration and earlier ones, that are not cleared yet."""
         known = self.spool.recall("retained")

@@ -232,6 +232,11 @@ class Watch:
         self._seen_at = frame.captured_at
         return outcome
 
+    def recount(self) -> None:
+        """Forget what was seen: the next frame is as the first. The levels of the alerts stay, as the shop does."""
+        self.view = None
+        self._state = replace(begin(self.plan), alerts=self._state.alerts)
+
     def miss(self, *, at: datetime, clock_s: float) -> Outcome:
         """Let time pass without a picture: what follows is dated by the last one, or by now if there was none."""
         nothing = Frame(self.camera, 0, self._seen_at or at, clock_s, np.empty((0, 0, 3), dtype=np.uint8))

@@ -180,12 +180,12 @@ class ShelfwatchError(Exception):
 
 
 class ConfigError(ShelfwatchError):
-    """The configuration cannot be used; `problems` holds every reason, not just the first."""
+    """The configuration cannot be used; `problems` holds every reason, not just the first, and `headline` the rest."""
 
     exit_status = 78
 
     def __init__(self, headline: str, problems: Iterable[str] = ()) -> None:
-        self.problems = tuple(problems)
+        self.headline, self.problems = headline, tuple(problems)
         super().__init__("\n".join([headline, *(f"  - {problem}" for problem in self.problems)]))
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import cv2
 from rich.console import Console
 
-from edge_agent.agent import watch_of
 from edge_agent.annotate import draw_outcome
 from edge_agent.config import load
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.show import Screen
 from edge_agent.demo.store import CAMERA, FPS, write_config
 from edge_agent.model import load_model
+from edge_agent.running import watch_of
 from edge_agent.shelf import Frame
 
 SEED, SHOWN_AT_S, FRAME_WH = 7, 166.4, (1280, 720)

@@ -5,7 +5,6 @@ import threading
 
 import pytest
 
-from edge_agent import agent as agents
 from edge_agent.agent import Agent
 from edge_agent.config import load
 from edge_agent.demo.scene import Scene
@@ -100,15 +99,14 @@ class Faulty(SimulatedCamera):
         raise OSError("it does not let go")
 
 
-def test_cameras_close_together_and_a_failing_one_keeps_nobody(tmp_path, mosquitto, subscribe, caplog, monkeypatch):
+def test_cameras_close_together_and_a_failing_one_keeps_nobody(tmp_path, mosquitto, subscribe, caplog):
     """Cameras are asked at once; whatever one does, the agent says `offline`, and the log names the camera."""
     consumer = subscribe(mosquitto.port)
     settings = settings_of(tmp_path, mosquitto.port)
     kinds = {"a": Reluctant, "b": Reluctant, "c": Faulty, "d": Stuck}
     cameras = [settings.cameras[0].model_copy(update={"id": each}) for each in kinds]
     settings = settings.model_copy(update={"cameras": cameras})
-    monkeypatch.setattr(agents, "CLOSE_TIMEOUT_S", 0.5)
-    with caplog.at_level(logging.WARNING, "edge_agent.agent"):
+    with caplog.at_level(logging.WARNING, "edge_agent.running"):
         try:
             with Agent(settings, sources={each: kind(Scene(7)) for each, kind in kinds.items()}):
                 wait_for(lambda: "online" in consumer.of("shelf-1/status"))

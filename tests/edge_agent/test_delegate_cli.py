@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent import agent as agents
 from edge_agent import bundle
 from edge_agent.config import load
 from edge_agent.model import load_model
+from edge_agent.running import info_payload
 from tests.conftest import free_port, wait_for
 from tests.edge_agent.tiny_networks import build_mock, edgetpu_network, float_network, write_bundle
 
@@ -118,7 +118,7 @@ def test_messages_name_the_file_that_runs(store, mock, tmp_path):
     """The sha256 in states, events and `info` is that of the build in use, so a count leads to the right file."""
     settings = load(store(mock, port=free_port()))
     model = load_model(settings)
-    info = agents._info(settings, model)
+    info = info_payload(settings, model)
     assert (info["delegate"], info["model"]["quantization"]) == ("edgetpu", "int8")
     assert info["model"]["sha256"] == bundle.sha256((tmp_path / "bundle" / bundle.EDGETPU_FILE).read_bytes())
     assert "delegate_note" not in info

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edge_agent.agent import watch_of
 from edge_agent.config import load
 from edge_agent.demo.scene import COLUMNS, Scene
 from edge_agent.demo.store import CAMERA, FPS, SHELVES, write_config
 from edge_agent.model import load_model
 from edge_agent.outlet import Outlet
 from edge_agent.replay import replay_frames
+from edge_agent.running import watch_of
 from edge_agent.shelf import EMPTY, Frame
 from tests.conftest import wait_for
 

@@ -1,0 +1,179 @@
+"""What runs at present: settings, model and cameras. A reload changes them between two steps, in the loop's thread."""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from edge_agent.capture.live import LiveSource
+from edge_agent.capture.source import FrameSource, open_source
+from edge_agent.config import CameraSection, Settings
+from edge_agent.health import Stopwatch
+from edge_agent.loop import Feed
+from edge_agent.messages import INFO_SCHEMA
+from edge_agent.model import Model
+from edge_agent.outlet import Outlet
+from edge_agent.pipeline import CameraPlan, Outcome, Watch
+from edge_agent.reload import Plan
+
+log = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT_S = 1.0
+"""How long cameras may still take to let go when all else is done."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """A configuration that was read and found good, with what it needs already loaded and opened.
+
+    `model` is None where the one in force stays. `opened` holds the cameras that are new or opened anew.
+    """
+
+    settings: Settings
+    plan: Plan
+    model: Model | None
+    opened: Mapping[str, FrameSource]
+
+
+class Running:
+    """Settings in force, the model, the way out and the cameras. `feeds` is the list that the loop goes through."""
+
+    def __init__(self, settings: Settings, model: Model, outlet: Outlet, sources: Mapping[str, FrameSource]) -> None:
+        """Open the cameras of `settings` that are not among `sources`, and tell who we are.
+
+        Raises:
+            InputError: A clip cannot be used.
+        """
+        self.settings, self.model, self.outlet = settings, model, outlet
+        self.stopwatch = Stopwatch(model.classifier)
+        opened = open_cameras(camera for camera in settings.cameras if camera.id not in sources) | dict(sources)
+        self.feeds = [feed_of(settings, camera, opened[camera.id]) for camera in settings.cameras]
+        self.seen: dict[str, Outcome] = {}
+        """What the newest picture of each camera led to."""
+        self.tell()
+
+    def tell(self, reload: Mapping[str, Any] | None = None) -> None:
+        """Publish who we are, and how the latest reload went."""
+        self.outlet.mqtt.retain(self.outlet.topics.info, info_payload(self.settings, self.model, reload))
+
+    def feed(self, camera: str) -> Feed:
+        """The feed of a camera that there is."""
+        return next(feed for feed in self.feeds if feed.watch.camera == camera)
+
+    def vitals(self) -> dict[str, Any]:
+        """What the health message says beside the counters of the steps."""
+        now_s = time.monotonic()
+        p50_p95 = self.stopwatch.percentiles_ms()
+        ages = {f.watch.camera: None if f.seen_s is None else round(now_s - f.seen_s, 2) for f in self.feeds}
+        return {
+            "frame_age_s": ages,
+            "frames_replaced": sum(f.source.replaced for f in self.feeds if isinstance(f.source, LiveSource)),
+            "inference_ms_p50": p50_p95[0] if p50_p95 else None,
+            "inference_ms_p95": p50_p95[1] if p50_p95 else None,
+            "outbox_depth": self.outlet.spool.depth(),
+            "reconnects": max(0, self.outlet.mqtt.tally.connects - 1),
+        }
+
+    def let_go(self) -> list[threading.Thread]:
+        """Begin to close all cameras."""
+        return let_go({feed.watch.camera: feed.source for feed in self.feeds})
+
+    def recount(self, cameras: Iterable[str]) -> None:
+        """Forget what was seen of these cameras; their next pictures are counted as if they were the first."""
+        for camera in cameras:
+            self.feed(camera).watch.recount()
+
+    def take_over(self, ready: Ready) -> None:
+        """Go on with another configuration; nothing here can fail, so that it is taken over as a whole."""
+        old, plan = {feed.watch.camera: feed for feed in self.feeds}, ready.plan
+        if ready.model is not None:
+            self.model = ready.model
+            self.stopwatch.use(ready.model.classifier)
+        self.settings = ready.settings
+        feeds = []
+        for camera in ready.settings.cameras:
+            feed = old.get(camera.id)
+            if feed is None or camera.id in ready.opened:
+                feed = feed_of(ready.settings, camera, ready.opened[camera.id])
+            elif camera.id in plan.anew:
+                feed.watch = watch_of(ready.settings, camera.id)
+            feeds.append(feed)
+        self.feeds[:] = feeds
+        touched = {*plan.anew, *plan.reopened, *plan.added, *plan.removed}
+        self.seen = {camera: outcome for camera, outcome in self.seen.items() if camera not in touched}
+        self.outlet.change(ready.settings, self.model.info)
+        let_go({camera: old[camera].source for camera in (*plan.reopened, *plan.removed)})
+
+
+def info_payload(settings: Settings, model: Model, reload: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What is retained about the agent itself; `reload` is how the latest one went, None before the first."""
+    config = settings.model_dump_json(exclude={"broker"})
+    note = {} if model.note is None else {"delegate_note": model.note}
+    return {
+        "schema": INFO_SCHEMA,
+        "version": version("shelfwatch"),
+        "model": model.info.payload(),
+        "labels": list(model.classifier.labels),
+        "runtime": model.classifier.runtime,
+        "delegate": model.classifier.plan.delegate,
+        **note,
+        "config_sha256": hashlib.sha256(config.encode()).hexdigest(),
+        "reload": reload,
+    }
+
+
+def watch_of(settings: Settings, camera: str) -> Watch:
+    """The counting of one camera of a configuration."""
+    return Watch(CameraPlan(camera, settings.shelves_of(camera), settings.rules, settings.alerts.hold_s))
+
+
+def feed_of(settings: Settings, camera: CameraSection, source: FrameSource) -> Feed:
+    """A camera as the loop goes through it."""
+    return Feed(watch_of(settings, camera.id), source, period_s=1 / camera.fps)
+
+
+def open_cameras(cameras: Iterable[CameraSection]) -> dict[str, FrameSource]:
+    """Open cameras, all or none. One that is not there is opened too: its source says why it gives no picture.
+
+    Raises:
+        InputError: A clip cannot be used.
+    """
+    opened: dict[str, FrameSource] = {}
+    try:
+        for camera in cameras:
+            opened[camera.id] = open_source(camera.id, camera.source)
+    except BaseException:
+        let_go(opened)
+        raise
+    return opened
+
+
+def let_go(cameras: Mapping[str, FrameSource]) -> list[threading.Thread]:
+    """Close cameras, each in a thread of its own: one may hang, and none keeps the others, or us, waiting."""
+    closing = [
+        threading.Thread(target=_close, args=(camera, source), name=camera, daemon=True)
+        for camera, source in cameras.items()
+    ]
+    for thread in closing:
+        thread.start()
+    return closing
+
+
+def wait_for(closing: Iterable[threading.Thread], *, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+    """Wait for cameras that are being closed, but no longer than `timeout_s` seconds for all together."""
+    until_s = time.monotonic() + timeout_s
+    for thread in closing:
+        thread.join(max(0.0, until_s - time.monotonic()))
+        if thread.is_alive():
+            log.warning("camera %s could not be closed (it hangs)", thread.name)
+
+
+def _close(camera: str, source: FrameSource) -> None:
+    try:
+        source.close()
+    except Exception as error:  # noqa: BLE001 — whatever it is, the others are to be closed and `offline` be said
+        log.warning("camera %s could not be closed (%s)", camera, error)
