@@ -16,14 +16,16 @@ from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import write_config
 
 REPO = Path(__file__).resolve().parents[2]
-UNIT = REPO / "systemd" / "shelf-agent.service"
+UNITS = {unit.name: unit for unit in (REPO / "systemd").glob("*.service")}
+ALONE, EACH = "shelf-agent.service", "shelf-agent@.service"
 
 
-@pytest.fixture
-def unit(tmp_path) -> Path:
-    """The unit with a program that is there on any machine."""
-    copy = tmp_path / UNIT.name
-    copy.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", UNIT.read_text(), flags=re.MULTILINE))
+@pytest.fixture(params=[ALONE, EACH])
+def unit(request, tmp_path) -> Path:
+    """A unit with a program that is there on any machine; of the one for many, an instance."""
+    copy = tmp_path / request.param.replace("@", "@east")
+    text = UNITS[request.param].read_text()
+    copy.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", text, flags=re.MULTILINE))
     return copy
 
 
@@ -32,10 +34,15 @@ def systemd_analyze(*words: str | Path) -> subprocess.CompletedProcess:
     return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, check=False, timeout=60)
 
 
+def settings(name: str) -> list[str]:
+    """The lines of a unit that systemd reads."""
+    return [line for line in UNITS[name].read_text().splitlines() if line and not line.startswith("#")]
+
+
 def test_systemd_knows_every_line(unit):
     """A key that is misspelt, or stands in the wrong section, is a warning of systemd's and fails here."""
     found = systemd_analyze("verify", unit)
-    said = [line for line in found.stderr.splitlines() if UNIT.name in line]
+    said = [line for line in found.stderr.splitlines() if unit.name in line]
     assert (found.returncode, said) == (0, [])
 
 
@@ -47,9 +54,31 @@ def test_exposure_is_low(unit):
 
 def test_every_setting_is_explained():
     """Each group of settings stands below a comment; none comes after an empty line without one."""
-    lines = UNIT.read_text().splitlines()
+    lines = UNITS[ALONE].read_text().splitlines()
     for before, line in pairwise(lines):
         assert "=" not in line or line.startswith("#") or before, line
+
+
+def test_an_instance_differs_in_whose_it_is_only():
+    """Both units hold the same lines; an instance has its own configuration, state and secrets, and nothing else."""
+    own = {
+        " over MQTT": " over MQTT (%i)",
+        "/etc/shelfwatch/agent.toml": "/etc/shelfwatch/%i.toml",
+        "StateDirectory=shelfwatch": "StateDirectory=shelfwatch/%i",
+        ":/etc/shelfwatch/broker-": ":/etc/shelfwatch/%i.broker-",
+    }
+    expected = settings(ALONE)
+    for alone, each in own.items():
+        assert any(alone in line for line in expected), alone
+        expected = [line.replace(alone, each) for line in expected]
+    assert settings(EACH) == expected
+
+
+def test_every_secret_is_a_credential():
+    """What systemd hands over has an empty stand-in, so that a device without that secret starts as well."""
+    text = UNITS[ALONE].read_text()
+    loaded, empty = (re.findall(rf"^{key}=([^:]+):", text, re.MULTILINE) for key in ("LoadCredential", "SetCredential"))
+    assert loaded == empty == ["broker-password", "broker-key"]
 
 
 def test_the_agent_tells_systemd_how_it_fares(tmp_path, write_clip):

@@ -1,0 +1,297 @@
+"""A device to do harm to: the packaged agent in a Debian of its own, the demo's shelf and a real broker."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import cv2
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from benchmarks.faults.nspawn import PATH, Machine
+from edge_agent.demo.scene import Scene
+from edge_agent.demo.store import BUNDLE, write_config
+
+USER, PASSWORD = "shelf", "broker-secret-4711"
+VIEWER, CAMERA_PASSWORD = "viewer", "camera-secret-0815"
+FPS = 5.0
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def until(condition: Callable[[], object], timeout_s: float) -> float:
+    """Wait for a condition; return how long it took in seconds.
+
+    Raises:
+        AssertionError: It did not hold in time.
+    """
+    began_s = time.monotonic()
+    while not condition():
+        if time.monotonic() - began_s > timeout_s:
+            raise AssertionError(f"it did not happen within {timeout_s:g} s")
+        time.sleep(0.02)
+    return time.monotonic() - began_s
+
+
+class ShelfCamera(ThreadingHTTPServer):
+    """The demo's shelf as an MJPEG camera that asks for a password. `broken` set: it sends nothing more."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        """Serve on a free port of the loopback."""
+        super().__init__(("127.0.0.1", 0), _Viewer)
+        self.scene, self.began_s = Scene(7), time.monotonic()
+        self.broken = threading.Event()
+        self._lock, self._drawn = threading.Lock(), (-1, b"")
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        """With user and password, as an operator writes it."""
+        return f"http://{VIEWER}:{CAMERA_PASSWORD}@127.0.0.1:{self.server_address[1]}/shelf.mjpg"
+
+    def jpeg(self) -> bytes:
+        """The picture of now, drawn once for all who look."""
+        tick = int((time.monotonic() - self.began_s) * FPS)
+        with self._lock:
+            if self._drawn[0] != tick:
+                self._drawn = tick, cv2.imencode(".jpg", self.scene.frame(tick / FPS))[1].tobytes()
+            return self._drawn[1]
+
+
+class _Viewer(BaseHTTPRequestHandler):
+    """Whoever looks through the camera."""
+
+    server: ShelfCamera
+    PASS = "Basic " + base64.b64encode(f"{VIEWER}:{CAMERA_PASSWORD}".encode()).decode()
+
+    def do_GET(self) -> None:
+        """One picture after the other, for as long as somebody looks."""
+        if self.headers.get("Authorization") != self.PASS:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="shelf"')
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        try:
+            while not self.server.broken.wait(1 / FPS):
+                jpeg = self.server.jpeg()
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                self.wfile.write(head.encode() + jpeg + b"\r\n")
+        except OSError:  # it looks no more
+            return
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def broker(folder: Path) -> Iterator[int]:
+    """A mosquitto on the loopback that asks for a password; its port."""
+    port, config, passwords = free_port(), folder / "mosquitto.conf", folder / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, USER, PASSWORD], check=True)  # noqa: S603, S607
+    config.write_text(
+        f"listener {port} 127.0.0.1\npersistence false\nuser root\nallow_anonymous false\npassword_file {passwords}\n"
+    )
+    program = shutil.which("mosquitto", path=PATH)
+    if program is None:
+        raise AssertionError("mosquitto is missing: run deploy/setup-system.sh test")
+    with subprocess.Popen([program, "-c", config], stderr=subprocess.DEVNULL) as process:  # noqa: S603
+        try:
+            until(lambda: _listens(port), 10)
+            yield port
+        finally:
+            process.terminate()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass
+class Listener:
+    """A consumer of everything that the broker passes on."""
+
+    port: int
+    heard: list[tuple[float, str, str]] = field(default_factory=list)
+    """(monotonic seconds, topic, payload)"""
+
+    def __post_init__(self) -> None:
+        """Subscribe."""
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client.username_pw_set(USER, PASSWORD)
+        heard = self.heard
+        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
+        self._client.on_message = lambda _client, _data, message: heard.append(
+            (time.monotonic(), message.topic, message.payload.decode(errors="replace"))
+        )
+        self._client.connect("127.0.0.1", self.port)
+        self._client.loop_start()
+
+    def since(self, moment_s: float, suffix: str) -> list[str]:
+        """The payloads of topics that end so, after a moment of the monotonic clock."""
+        return [text for when_s, topic, text in list(self.heard) if when_s >= moment_s and topic.endswith(suffix)]
+
+    def counts(self, moment_s: float) -> list[dict[str, Any]]:
+        """The states of shelves after a moment."""
+        return [json.loads(text) for text in self.since(moment_s, "/state") if text]
+
+    def close(self) -> None:
+        """Leave."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def install(root: Path, package: Path) -> None:
+    """Install the package into a Debian that does not run."""
+    shutil.copy(package, root / "root" / package.name)
+    inside = ["systemd-nspawn", "--quiet", "-D", root, "--register=no", "--keep-unit"]
+    done = subprocess.run(  # noqa: S603
+        [*inside, "dpkg", "-i", f"/root/{package.name}"],
+        env={"PATH": PATH},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise AssertionError(f"{package.name} cannot be installed:\n{done.stdout}{done.stderr}")
+
+
+def configure(root: Path, *, port: int, source: str, name: str = "agent") -> Path:
+    """Edit the installed example to what is here: the demo's shelves and model, this broker and this camera."""
+    etc, bundle = root / "etc/shelfwatch", root / "var/lib/shelfwatch/bundle"
+    if not bundle.exists():
+        shutil.copytree(BUNDLE, bundle)
+        _everybody_reads(bundle)
+    written = write_config(root.parent, port=port, protocol="auto", heartbeat_s=2)
+    text = written.read_text(encoding="utf-8")
+    home = "/var/lib/shelfwatch" if name == "agent" else f"/var/lib/shelfwatch/{name}"
+    secret = "${CREDENTIALS_DIRECTORY}/broker-password"
+    for old, new in {
+        str(BUNDLE): "/var/lib/shelfwatch/bundle",
+        '"outbox.db"': f'"{home}/outbox.db"',
+        '"simulated"': f'"{source}"',
+        f"port = {port}": f'port = {port}\nusername = "{USER}"\npassword_file = "{secret}"',
+        'device = "shelf-1"': f'device = "{name}"',
+    }.items():
+        assert old in text, old  # noqa: S101 — the demo's configuration has changed
+        text = text.replace(old, new)
+    path = etc / f"{name}.toml"
+    path.write_text(text, encoding="utf-8")
+    shutil.chown(path, 0, (root / "var/lib/shelfwatch").stat().st_gid)
+    path.chmod(0o640)
+    password = etc / ("broker-password" if name == "agent" else f"{name}.broker-password")
+    password.write_text(PASSWORD + "\n", encoding="utf-8")
+    password.chmod(0o600)
+    return path
+
+
+def _everybody_reads(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def drop_in(root: Path, unit: str, *lines: str) -> None:
+    """Lines below [Service] of a unit, as `systemctl edit` writes them."""
+    folder = root / f"etc/systemd/system/{unit}.service.d"
+    folder.mkdir(exist_ok=True)
+    (folder / "test.conf").write_text("\n".join(("[Service]", *lines)) + "\n")
+
+
+@dataclass
+class Service:
+    """The agent's unit in a booted machine, from outside."""
+
+    machine: Machine
+    unit: str = "shelf-agent"
+
+    @property
+    def status(self) -> tuple[str, int, int]:
+        """(state of the unit, main process as systemd knows it, restarts so far)."""
+        names = "ActiveState", "SubState", "MainPID", "NRestarts"
+        said = self.machine.properties(self.unit, *names)
+        return f"{said['ActiveState']} ({said['SubState']})", int(said["MainPID"]), int(said["NRestarts"])
+
+    @property
+    def pid(self) -> int:
+        """The main process, as this machine knows it."""
+        return self.machine.outside(self.status[1])
+
+    def children(self) -> list[int]:
+        """The processes that the agent made, as this machine knows them."""
+        pid = self.pid
+        found = [tasks.read_text().split() for tasks in Path(f"/proc/{pid}/task").glob("*/children")]
+        return [int(child) for children in found for child in children]
+
+    def command(self, verb: str) -> float:
+        """`systemctl VERB`; how long it took in seconds."""
+        began_s = time.monotonic()
+        self.machine.run("systemctl", verb, self.unit)
+        return time.monotonic() - began_s
+
+    def back_after(self, pid: int, timeout_s: float) -> float:
+        """Seconds until another main process than `pid` (inside) has said READY.
+
+        Raises:
+            AssertionError: The unit failed, or it took longer.
+        """
+
+        def back() -> bool:
+            state, now, _ = self.status
+            if state.startswith("failed"):
+                raise AssertionError(f"{self.unit} is {state}:\n{self.journal()[-3000:]}")
+            return state == "active (running)" and now not in {0, pid}
+
+        return until(back, timeout_s)
+
+    def hit(self, number: signal.Signals) -> int:
+        """Send the main process a signal; its number inside."""
+        inside = self.status[1]
+        os.kill(self.machine.outside(inside), number)
+        return inside
+
+    def journal(self) -> str:
+        """All that the machine has logged."""
+        return self.machine.run("journalctl", "--no-pager", "--output=short-monotonic").stdout
+
+
+def secrets_seen(machine: Machine) -> list[str]:
+    """Where a secret can be read that must not be there: environments and arguments of all processes, and the log."""
+    secrets = re.compile(f"{re.escape(PASSWORD)}|{re.escape(CAMERA_PASSWORD)}".encode())
+    found = []
+    home = Path(f"/proc/{machine.leader}/ns/pid").readlink()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "ns/pid").readlink() == home:
+                found += [
+                    str(folder / what)
+                    for what in ("environ", "cmdline")
+                    if secrets.search((folder / what).read_bytes())
+                ]
+        except OSError:  # it ended meanwhile
+            continue
+    log = machine.run("journalctl", "--no-pager", "--output=export").stdout.encode()
+    return found + [line.decode(errors="replace") for line in log.splitlines() if secrets.search(line)]
