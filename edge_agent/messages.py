@@ -8,6 +8,7 @@ from edge_agent.shelf import Alert, CameraReason, Count, Frame, StockStatus
 
 STATE_SCHEMA, EVENT_SCHEMA, CAMERA_SCHEMA = "shelfwatch.state/1", "shelfwatch.event/1", "shelfwatch.camera/1"
 INFO_SCHEMA, HEALTH_SCHEMA = "shelfwatch.info/1", "shelfwatch.health/1"
+RESULT_SCHEMA = "shelfwatch.result/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,21 @@ class Topics:
     def health(self) -> str:
         """How the agent itself fares."""
         return f"{self.root}/health"
+
+    @property
+    def commands(self) -> str:
+        """Where commands come in: the verb is the last level."""
+        return f"{self.root}/cmd/#"
+
+    @property
+    def command_result(self) -> str:
+        """Where a command is answered that names no response topic."""
+        return f"{self.root}/cmd/result"
+
+    @property
+    def ack(self) -> str:
+        """Where a consumer says how far it has stored the events."""
+        return f"{self.root}/ack"
 
     def camera(self, camera: str) -> str:
         """The state of a camera."""
@@ -154,9 +170,15 @@ def alert_body(alert: Alert, frame: Frame, *, ts: datetime, model: ModelInfo) ->
     }
 
 
-def event_payload(body: dict[str, Any], *, epoch: str, seq: int, historical: bool) -> dict[str, Any]:
-    """A body in the envelope that makes it unique: `(device, epoch, seq)`."""
-    return {"schema": EVENT_SCHEMA, "epoch": epoch, "seq": seq, "historical": historical, **body}
+def event_payload(
+    body: dict[str, Any], *, epoch: str, seq: int, historical: bool, oldest_seq: int | None = None
+) -> dict[str, Any]:
+    """A body in the envelope that makes it unique: `(device, epoch, seq)`.
+
+    `oldest_seq` is for a consumer that acknowledges: what is below it has left the outbox, and will not come any more.
+    """
+    oldest = {} if oldest_seq is None else {"oldest_seq": oldest_seq}
+    return {"schema": EVENT_SCHEMA, "epoch": epoch, "seq": seq, **oldest, "historical": historical, **body}
 
 
 def camera_payload(*, online: bool, reason: CameraReason | None, since: datetime) -> dict[str, Any]:
