@@ -35,9 +35,9 @@ from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import BUNDLE, CAMERA, FPS, write_config
 from edge_agent.inference import TfliteClassifier
 from edge_agent.messages import ModelInfo, Topics
+from edge_agent.outbox import Outbox
 from edge_agent.publish import RecordingPublisher
 from edge_agent.running import watch_of
-from edge_agent.spool import Spool
 
 FRAME_WH = (1920, 1080)
 AIM = 0.25
@@ -104,7 +104,7 @@ def run(clip: Path, settings: Settings, *, read_all: bool, folder: Path) -> tupl
     classifier, watch, clock = TfliteClassifier(model, threads=2), watch_of(settings, CAMERA), Stopwatch()
     classify = clock.timed("inference", classifier.classify)
     bare = bare_interpreter(model, sum(len(shelf.slots) for shelf in watch.shelves))
-    spool = Spool(folder / f"outbox-{read_all}.db")
+    spool = Outbox(folder / f"outbox-{read_all}.db")
     info = ModelInfo(model.manifest.id, model.model_sha256)
     delivery = Delivery(Topics("bench", "one"), spool, RecordingPublisher(), info)
     deliver, bare_ms = clock.timed("deliver", delivery.deliver), []

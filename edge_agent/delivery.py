@@ -13,10 +13,10 @@ from edge_agent.messages import (
     counts_body,
     state_payload,
 )
+from edge_agent.outbox import Outbox
 from edge_agent.pipeline import Outcome
 from edge_agent.publish import Publisher
 from edge_agent.shelf import CameraError, Count, Shelf
-from edge_agent.spool import Spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +35,17 @@ class Delivery:
     """
 
     def __init__(
-        self, topics: Topics, spool: Spool, publisher: Publisher, model: ModelInfo, *, heartbeat_s: float = 60.0
+        self, topics: Topics, outbox: Outbox, publisher: Publisher, model: ModelInfo, *, heartbeat_s: float = 60.0
     ) -> None:
         """Deliver for one device."""
-        self._topics, self._spool, self._publisher, self._model = topics, spool, publisher, model
+        self._topics, self._outbox, self._publisher, self._model = topics, outbox, publisher, model
         self._heartbeat_s = heartbeat_s
         self._last: dict[str, _Said] = {}
-        self._as_of = spool.last_seq()
         self.changes = 0
         self.alerts = 0
 
     def deliver(self, shelves: Iterable[Shelf], outcome: Outcome) -> None:
-        """Store the events of a step, and pass on the states that are new or due.
-
-        Raises:
-            SpoolError: The disk does not take the events.
-        """
+        """Store the events of a step, and pass on the states that are new or due."""
         now, frame = datetime.now(UTC), outcome.frame
         slots = {shelf.id: tuple(slot.id for slot in shelf.slots) for shelf in shelves}
         events: list[tuple[str, dict[str, Any]]] = []
@@ -65,14 +60,13 @@ class Delivery:
             events.append((self._topics.event(alert.shelf), alert_body(alert, frame, ts=now, model=self._model)))
         self.alerts += len(outcome.alerts)
         if events:
-            self._as_of = self._spool.put(events)
+            self._outbox.put(events)
         for count in outcome.counts:
             sent_s = self._last[count.shelf].clock_s if count.shelf in self._last else float("-inf")
             due = frame.clock_s - sent_s >= self._heartbeat_s and count.shelf not in outcome.held
             if count.shelf in outcome.changed or due:
-                state = state_payload(
-                    count, frame, ts=now, epoch=self._spool.epoch, as_of_seq=self._as_of, model=self._model
-                )
+                epoch, seq = self._outbox.epoch, self._outbox.last_seq()
+                state = state_payload(count, frame, ts=now, epoch=epoch, as_of_seq=seq, model=self._model)
                 self._publisher.retain(self._topics.state(count.shelf), state)
                 self._last[count.shelf] = _Said(count, slots[count.shelf], frame.clock_s)
 
@@ -88,8 +82,6 @@ class Delivery:
         self._last = {shelf: said for shelf, said in self._last.items() if shelf in stay}
 
     def camera(self, camera: str, problem: CameraError | None) -> None:
-        """Publish that a camera came or went."""
-        payload = camera_payload(
-            online=problem is None, reason=problem.reason if problem is not None else None, since=datetime.now(UTC)
-        )
+        """Publish that a camera came or went, or that its pictures became bad or good."""
+        payload = camera_payload(reason=problem.reason if problem is not None else None, since=datetime.now(UTC))
         self._publisher.retain(self._topics.camera(camera), payload)

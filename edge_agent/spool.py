@@ -1,104 +1,112 @@
-"""The outbox: events wait here, on the device's disk, until the broker has them. Nothing is lost in between.
+"""The outbox's store: events wait here, on the device's disk, until the broker has them. Nothing is lost in between.
 
-SQLite with a write-ahead log and `synchronous=FULL`: an event that `put` has returned survives a power cut. Rows are
-numbered by `seq` without gaps; `(epoch, seq)` is how a consumer drops repeats and sees gaps. The outbox is bounded:
-what it has to drop is itself an event that names the range that is gone. One process at a time has it open.
+SQLite with a write-ahead log and `synchronous=FULL`: an event that `put` has returned survives a power cut. Events are
+numbered without gaps; `(epoch, seq)` is how a consumer drops repeats and sees gaps. The store is bounded, by bytes and
+by age: what it has to drop is itself an event that names the range that is gone. One process at a time has it open.
+Every error of the disk is raised here; `edge_agent.outbox` is what goes on all the same.
 """
 
-import fcntl
 import json
 import os
 import sqlite3
 import threading
+import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from edge_agent.shelf import SpoolError
+from edge_agent import spool_file, spool_rows
+from edge_agent.spool_beside import Mark, Witness, lock
+from edge_agent.spool_file import COLUMNS, Head, SpoolDamagedError, SpoolInUseError, translated
+from edge_agent.spool_rows import DROP_SHARE, Books, Drop, Event, Row
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS event (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, body TEXT NOT NULL, bytes INTEGER NOT NULL
-);
-"""
-DROP_SHARE = 0.1
-"""How much of the bound is freed at once when the outbox is full, so that it doesn't drop at every put."""
-
-
-class SpoolInUseError(SpoolError):
-    """Another process has the outbox open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An event that waits: its number, its topic, and its body without the envelope."""
-
-    seq: int
-    topic: str
-    body: dict[str, Any]
+__all__ = ["Event", "Row", "Spool", "SpoolDamagedError", "SpoolInUseError"]
 
 
 class Spool:
-    """The outbox of one device, in one file. Safe for the counting and the publishing thread at once."""
+    """The events of one device, in one file. Safe for the counting and the publishing thread at once."""
 
-    def __init__(self, path: Path | str, *, max_bytes: int = 64 * 2**20) -> None:
-        """Open the outbox, or make it.
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        max_bytes: int = 64 * 2**20,
+        max_age_s: float = float("inf"),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Open the store, or make it. All of it is read once, and must be what was written.
 
         Args:
             path: The database file, in a folder that exists; ":memory:" keeps nothing.
             max_bytes: Bodies that may wait, in bytes; beyond that the oldest are dropped, with a report.
+            max_age_s: Seconds of a running agent that an event may wait; see `tend`.
+            clock: Seconds on a clock that never jumps.
 
         Raises:
             SpoolInUseError: Another process has it open.
-            SpoolError: The file cannot be opened, or is not an outbox.
+            SpoolDamagedError: The file is not what was written, or misses what was.
+            SpoolError: The file cannot be opened.
         """
-        self._path, self._max_bytes, self._lock = path, max_bytes, threading.Lock()
-        self._lock_fd = self._locked() if str(path) != ":memory:" else None
+        self._path, self._max_bytes, self._max_age_s, self._clock = path, max_bytes, max_age_s, clock
+        self._lock = threading.Lock()
+        self._mark: Mark | None = None
+        self.held = 0
+        """Events that wait in memory only, for the mark: should the agent be killed, the next one reports them."""
+        stored = str(path) != ":memory:"
+        self._lock_fd = lock(path) if stored else None
         try:
-            self._open()
-        except SpoolError:
+            self._open(Mark.read(path) if stored else None)
+        except BaseException:
             self._unlock()
             raise
-
-    def _locked(self) -> int:
-        """A lock beside the database: its descriptor, to be closed with it.
-
-        The database has locks of its own, but for a transaction only. Reading is enough to lock: the file may belong
-        to whoever ran `shelf-agent check` first.
-        """
-        with self._translated("opened"):
-            fd = os.open(f"{self._path}.lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                os.close(fd)
-                raise SpoolInUseError(
-                    f"another shelf-agent uses the outbox {self._path}: stop it (systemctl stop shelf-agent),"
-                    " or name another path under [outbox]."
-                ) from error
-            return fd
 
     def _unlock(self) -> None:
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
 
-    def _open(self) -> None:
-        with self._translated("opened"):
-            self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
-            self._db.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (uuid.uuid4().hex[:16],))
-            self.epoch: str = self._db.execute("SELECT value FROM meta WHERE key='epoch'").fetchone()[0]
-            self._bytes: int = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM event").fetchone()[0]
+    def _open(self, witness: Witness | None) -> None:
+        path, was_used = Path(self._path), witness is not None and witness.head.last > 0
+        with translated(self._path, "opened", opening=True):
+            if was_used and not (path.exists() and path.stat().st_size):  # SQLite would throw away its log, too
+                raise SpoolDamagedError(self._path, "the file is not there, or is empty")
+            self._db = spool_file.connect(self._path)
+            try:
+                contents = self._contents(witness if was_used else None)
+                self._books = Books(contents.head, contents.size_bytes)
+                self._began_s, self._opened_at_s = contents.clock_s, self._clock()
+                self._before = contents.head.last
+                self.epoch = contents.head.epoch
+                same = witness is not None and witness.head.last == contents.head.last
+                self.held = witness.held if witness is not None and same else 0
+                if self._lock_fd is not None:
+                    self._mark = Mark.begin(self._path, Witness(contents.head, self.held))
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _contents(self, witness: Witness | None) -> spool_file.Contents:
+        """What is in the file, which is made where there is none yet, and held against the mark."""
+        if not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            if witness is not None:
+                raise SpoolDamagedError(self._path, "nothing is in it any more")
+            with spool_file.transaction(self._db):
+                spool_file.create(self._db, Head(uuid.uuid4().hex[:16], 0, 0, 0))
+            return spool_file.check(self._db, self._path)
+        adopted = spool_file.adopt(self._db, self._path)
+        contents = spool_file.check(self._db, self._path)
+        if witness is None:
+            if self._lock_fd is not None and contents.head.last and not adopted:
+                raise SpoolDamagedError(self._path, "its mark is not there")
+        elif contents.head.epoch != witness.head.epoch:
+            raise SpoolDamagedError(self._path, "its mark is another outbox's")
+        elif contents.head.last < witness.head.last:
+            gone = witness.head.last - contents.head.last
+            raise SpoolDamagedError(self._path, f"the last {gone} events that were committed are not there")
+        return contents
 
     def put(self, events: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
         """Store events, each a topic and a JSON body, in one transaction.
@@ -109,16 +117,44 @@ class Spool:
         Raises:
             SpoolError: The disk does not take them; none of them is stored then.
         """
-        new = list(events)
-        rows = [(topic, text := json.dumps(body, separators=(",", ":")), len(text)) for topic, body in new]
-        with self._lock, self._translated("written"):
-            total_bytes = self._bytes + sum(size for _, _, size in rows)
-            with self._transaction():
-                self._db.executemany("INSERT INTO event (topic, body, bytes) VALUES (?, ?, ?)", rows)
-                if rows and total_bytes > self._max_bytes:
-                    total_bytes = self._make_room(total_bytes, *new[-1])
-            self._bytes = total_bytes
-        return self.last_seq()
+        return self.store([Event.of(topic, body) for topic, body in events])
+
+    def store(self, events: Sequence[Event], *, lost: int = 0, held: int = 0) -> int:
+        """Store events that were made some time ago, in one transaction, after what there is to report.
+
+        Args:
+            events: In their order.
+            lost: How many came before them and will not come: they get numbers, and a report that names these.
+            held: How many come after them and are in memory only.
+
+        Returns:
+            As `put` does. Where there is no event yet whose topic a report could go to, nothing is stored.
+
+        Raises:
+            SpoolError: As `put` does.
+        """
+        with self._lock, translated(self._path, "written"):
+            topic = events[0].topic if events else self._newest_topic()
+            if topic is None:
+                return self._books.head.last
+            with self._booked() as books:
+                spool_rows.report_replaced(self._db, books, topic)
+                if lost:
+                    spool_rows.report_lost(self._db, books, lost, topic, events[0].ts if events else None)
+                for event in events:
+                    spool_rows.add(self._db, books, event)
+                if books.size_bytes > self._max_bytes:
+                    last = spool_rows.upto(self._db, books.size_bytes - self._max_bytes * (1 - DROP_SHARE))
+                    drop = Drop(last, "full", topic, events[-1].ts if events else None)
+                    spool_rows.drop(self._db, books, drop)
+                was, self.held = self.held, held
+            if was or held:
+                self._bear_witness()
+            return self._books.head.last
+
+    def _newest_topic(self) -> str | None:
+        row = self._db.execute("SELECT topic FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+        return str(row[0]) if row else None
 
     def remember(self, key: str, value: str) -> None:
         """Keep a value under a name across restarts.
@@ -126,8 +162,8 @@ class Spool:
         Raises:
             SpoolError: The disk does not take it.
         """
-        with self._lock, self._translated("written"), self._transaction():
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        with self._lock, translated(self._path, "written"), spool_file.transaction(self._db):
+            spool_file.remember(self._db, key, value)
 
     def recall(self, key: str) -> str | None:
         """The value that is kept under a name; None where there is none.
@@ -135,91 +171,131 @@ class Spool:
         Raises:
             SpoolError: The file cannot be read.
         """
-        with self._lock, self._translated("read"):
-            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return str(row[0]) if row else None
-
-    def last_seq(self) -> int:
-        """The `seq` of the newest event that was ever stored, 0 before the first."""
-        with self._lock, self._translated("read"):
-            row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name='event'").fetchone()
-        return int(row[0]) if row else 0
+        with self._lock, translated(self._path, "read"):
+            return spool_file.recall(self._db, key)
 
     def peek(self, limit: int, *, after_seq: int = 0) -> list[Row]:
-        """The oldest events beyond `after_seq`, in order; they stay until `ack`.
+        """The oldest events beyond `after_seq`, in order; they stay until they are acknowledged.
 
         Raises:
+            SpoolDamagedError: One of them is not what was written.
             SpoolError: The file cannot be read.
         """
-        query = "SELECT seq, topic, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
-        with self._lock, self._translated("read"):
-            found = self._db.execute(query, (after_seq, limit)).fetchall()
-        return [Row(seq, topic, json.loads(body)) for seq, topic, body in found]
+        query = f"SELECT {COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 (names of ours)
+        with self._lock, translated(self._path, "read"):
+            found, now_s = self._db.execute(query, (after_seq, limit)).fetchall(), self._now_s()
+        if any(not spool_file.is_whole(row) for row in found):
+            raise SpoolDamagedError(self._path, "the checksum of an event is wrong")
+        return [
+            Row(seq, topic, json.loads(body), now_s - at_s if seq > self._before else None, epoch)
+            for seq, epoch, at_s, topic, body, _, _ in found
+        ]
 
-    def ack(self, seqs: Sequence[int]) -> None:
-        """Remove events that have arrived.
+    def ack(self, seqs: Iterable[int]) -> None:
+        """Remove events that have arrived. Should a power cut undo it, they are sent again.
 
         Raises:
             SpoolError: The disk does not take it; they will be sent again.
         """
-        with self._lock, self._translated("written"):
-            freed_bytes = 0
-            with self._transaction():
-                for seq in seqs:
-                    row = self._db.execute("SELECT bytes FROM event WHERE seq = ?", (seq,)).fetchone()
-                    freed_bytes += row[0] if row else 0
-                    self._db.execute("DELETE FROM event WHERE seq = ?", (seq,))
-            self._bytes -= freed_bytes
+        with self._lock, translated(self._path, "written"), self._booked(durably=False) as books:
+            for seq in seqs:
+                spool_rows.remove(self._db, books, seq, seq)
+
+    def ack_upto(self, epoch: str, seq: int) -> int | None:
+        """Remove what a consumer has stored: everything up to this event, end to end.
+
+        Returns:
+            How many went; None, and nothing is done, where there never was such an event of this epoch.
+
+        Raises:
+            SpoolError: As `ack` does.
+        """
+        with self._lock, translated(self._path, "written"):
+            head = self._books.head
+            if epoch != head.epoch or not head.base < seq <= head.last:
+                return None
+            with self._booked(durably=False) as books:
+                spool_rows.remove(self._db, books, 0, seq)
+            return head.depth - self._books.head.depth
+
+    def last_seq(self) -> int:
+        """The `seq` of the newest event that was ever stored, 0 before the first."""
+        return self._books.head.last
+
+    @property
+    def untold(self) -> bool:
+        """Whether this outbox holds what was saved of a damaged one, and no event yet that says so."""
+        return self._books.head.last == self._books.head.base and self._books.head.depth > 0
 
     def depth(self) -> int:
         """How many events wait."""
-        with self._lock, self._translated("read"):
-            return int(self._db.execute("SELECT count(*) FROM event").fetchone()[0])
+        return self._books.head.depth
+
+    def oldest_age_s(self) -> float | None:
+        """For how many seconds of a running agent the oldest event has waited; None where none waits.
+
+        Raises:
+            SpoolError: The file cannot be read.
+        """
+        with self._lock, translated(self._path, "read"):
+            row = self._db.execute("SELECT at_s FROM event ORDER BY seq LIMIT 1").fetchone()
+            return self._now_s() - row[0] if row else None
+
+    def tend(self, ts: str | None = None) -> None:
+        """Drop what has waited for too long, with a report of this time, and have the clock survive a restart.
+
+        Raises:
+            SpoolError: The disk does not take it.
+        """
+        with self._lock, translated(self._path, "written"), self._booked(durably=False) as books:
+            spool_file.remember(self._db, "clock_s", repr(books.now_s))
+            oldest = self._db.execute("SELECT at_s FROM event ORDER BY seq LIMIT 1").fetchone()
+            if oldest is not None and books.now_s - oldest[0] > self._max_age_s:
+                too_old = "SELECT seq, topic FROM event WHERE at_s < ? ORDER BY seq DESC LIMIT 1"
+                last, topic = self._db.execute(too_old, (books.now_s - self._max_age_s,)).fetchone()
+                spool_rows.drop(self._db, books, Drop(last, "age", topic, ts))
+
+    def make_way(self) -> None:
+        """Have what is in the log taken into the database, so that the log need not grow. Fails silently."""
+        with self._lock, suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(RESTART)")
+
+    def bear_witness(self, held: int) -> None:
+        """Have the mark say that so many events are in memory only."""
+        with self._lock:
+            self.held = held
+            self._bear_witness()
+
+    def _bear_witness(self) -> None:
+        if self._mark is not None:
+            self._mark.write(Witness(self._books.head, self.held))
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._lock, suppress(sqlite3.Error):  # whatever the disk says now, the commits are on it
             self._db.close()
+            if self._mark is not None:
+                self._mark.close()
+                self._mark = None
             self._unlock()
 
-    def _make_room(self, total_bytes: int, topic: str, newest: Mapping[str, Any]) -> int:
-        """Drop the oldest rows, and leave one event that says which, at the time of the newest. Returns the new total.
-
-        An earlier report that goes too is taken over: its range becomes part of the new one.
-        """
-        excess = total_bytes - self._max_bytes * (1 - DROP_SHARE)
-        last = self._db.execute(
-            "SELECT seq FROM (SELECT seq, sum(bytes) OVER (ORDER BY seq) AS upto FROM event) WHERE upto >= ? LIMIT 1",
-            (excess,),
-        ).fetchone()[0]
-        first, freed_bytes = self._db.execute(
-            "SELECT min(CASE json_extract(body, '$.type') WHEN 'dropped' THEN json_extract(body, '$.from_seq') ELSE seq"
-            " END), sum(bytes) FROM event WHERE seq <= ?",
-            (last,),
-        ).fetchone()
-        self._db.execute("DELETE FROM event WHERE seq <= ?", (last,))
-        report = {"type": "dropped", "from_seq": first, "to_seq": last}
-        body = json.dumps(report | ({"ts": newest["ts"]} if "ts" in newest else {}))
-        self._db.execute("INSERT INTO event (topic, body, bytes) VALUES (?, ?, ?)", (topic, body, len(body)))
-        return total_bytes - int(freed_bytes) + len(body)
+    def _now_s(self) -> float:
+        """Seconds that agents have run with this outbox: no clock that anybody can set."""
+        return self._began_s + self._clock() - self._opened_at_s
 
     @contextmanager
-    def _transaction(self) -> "Iterator[None]":
+    def _booked(self, *, durably: bool = True) -> Iterator[Books]:
+        """A transaction that keeps the books; only what need not survive a power cut may do without `durably`."""
+        books = replace(self._books, now_s=self._now_s())
+        if not durably:
+            self._db.execute("PRAGMA synchronous=NORMAL")
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # a full disk has ended it already
-                self._db.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _translated(self, verb: str) -> "Iterator[None]":
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise SpoolError(
-                f"the outbox {self._path} cannot be {verb} ({error}). Check that its folder exists, is writable and has"
-                " space; if the file is damaged, move it away and start again."
-            ) from error
+            with spool_file.transaction(self._db):
+                yield books
+                if books.head != self._books.head:
+                    spool_file.remember(self._db, "head", books.head.text)
+        finally:
+            if not durably:
+                self._db.execute("PRAGMA synchronous=FULL")
+        self._books = books
+        self._bear_witness()

@@ -8,10 +8,10 @@ from edge_agent.counting import Rules
 from edge_agent.delivery import Delivery
 from edge_agent.inference import ScriptedClassifier
 from edge_agent.messages import ModelInfo, Topics
+from edge_agent.outbox import Outbox
 from edge_agent.pipeline import CameraPlan, Watch
 from edge_agent.publish import RecordingPublisher
 from edge_agent.shelf import CameraError, Frame
-from edge_agent.spool import Spool
 from tests.edge_agent.conftest import COLOURS, by_colour, paint
 
 TOPICS = Topics("store-1", "dev-1")
@@ -22,7 +22,7 @@ def delivered(shelf, tmp_path):
     """A function that takes spans of (seconds, labels) through pipeline and delivery: events, states, the publisher."""
 
     def deliver(*spans, heartbeat_s=60.0, unknown_after_s=5.0):
-        publisher, spool = RecordingPublisher(), Spool(tmp_path / "o.db")
+        publisher, spool = RecordingPublisher(), Outbox(tmp_path / "o.db")
         delivery = Delivery(TOPICS, spool, publisher, ModelInfo("m", "0" * 64), heartbeat_s=heartbeat_s)
         classifier = ScriptedClassifier(tuple(COLOURS), 32, by_colour)
         watch, clock_s = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=unknown_after_s), 1.0)), 0.0
@@ -85,7 +85,7 @@ def test_a_shelf_that_cannot_be_read_has_no_counts(delivered):
 def test_a_camera_that_goes_is_told_with_its_reason(tmp_path):
     """The camera's retained state says offline and why, then online without a reason."""
     publisher = RecordingPublisher()
-    delivery = Delivery(TOPICS, Spool(tmp_path / "o.db"), publisher, ModelInfo("m", "0"))
+    delivery = Delivery(TOPICS, Outbox(tmp_path / "o.db"), publisher, ModelInfo("m", "0"))
     delivery.camera("cam1", CameraError("gone", reason="timeout"))
     delivery.camera("cam1", None)
     said = [(payload["status"], payload["reason"]) for _, payload in publisher.retained]

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from edge_agent.shelf import SpoolError
-from edge_agent.spool import Spool, SpoolInUseError
+from edge_agent.spool import Spool, SpoolDamagedError, SpoolInUseError
 
 
 def bodies(spool):
@@ -62,10 +62,10 @@ def test_the_bound_holds_across_restarts_and_acknowledgements(tmp_path):
         if n < 4:
             spool.close()
     stored = "SELECT sum(bytes) FROM event"
-    assert spool._db.execute(stored).fetchone()[0] == spool._bytes <= 2000
+    assert spool._db.execute(stored).fetchone()[0] == spool._books.size_bytes <= 2000
     first = spool.peek(1)[0].seq
     spool.ack([first, first, 10**6])
-    assert spool._db.execute(stored).fetchone()[0] == spool._bytes
+    assert spool._db.execute(stored).fetchone()[0] == spool._books.size_bytes
 
 
 def test_one_process_at_a_time_uses_an_outbox(tmp_path):
@@ -103,10 +103,10 @@ def test_what_is_remembered_survives_a_restart(tmp_path):
 
 
 def test_a_file_that_is_no_outbox_is_an_error_with_a_remedy(tmp_path):
-    """A damaged file is named with what to do, and is left as it is."""
+    """A damaged file is named with what will become of it, and is left as it is."""
     path = tmp_path / "o.db"
     path.write_bytes(b"not a database, but long enough to be looked at" * 50)
-    with pytest.raises(SpoolError, match=r"o\.db cannot be opened.*move it away"):
+    with pytest.raises(SpoolDamagedError, match=r"o\.db is damaged \(file is not a database\).*moves it aside"):
         Spool(path)
     assert path.read_bytes().startswith(b"not a database")
 
