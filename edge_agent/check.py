@@ -1,31 +1,22 @@
 """`shelf-agent check`: what the agent needs, whether it works, and what to do about each thing that doesn't."""
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from edge_agent import config
-from edge_agent.broker import probe
+from edge_agent.broker import broker_of, probe
 from edge_agent.capture.address import is_device, is_stream, redacted
 from edge_agent.capture.clips import clip_info
-from edge_agent.capture.source import open_source
 from edge_agent.collect import first_frame
 from edge_agent.config import CameraSection, Settings
 from edge_agent.engines import NAMES
+from edge_agent.finding import Finding, doubtful, failed, fine, look
 from edge_agent.model import labels_or_error, load_model
-from edge_agent.outlet import broker_of
+from edge_agent.running import open_cameras
 from edge_agent.shelf import EMPTY, OCCLUDED, ShelfwatchError, SpoolError
 from edge_agent.spool import Spool, SpoolInUseError
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: what was found, or the error that stands in the way."""
-
-    what: str
-    found: str
-    error: ShelfwatchError | None = None
 
 
 def check(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterator[Finding]:
@@ -36,47 +27,58 @@ def check(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterator[
         cameras: Whether to open the cameras.
         broker: Whether to connect to the broker.
     """
-    labels, model_error = labels_or_error(path)
-    finding, settings = _configuration(path, labels)
-    yield finding
+    findings, settings = look_at_configuration(path)
+    yield from findings
     if settings is None:
-        if model_error is not None:
-            yield Finding("model", "", model_error)
         return
-    yield _look("model", lambda: _model(settings))
-    yield _look("outbox", lambda: _outbox(settings))
+    yield look_at_model(settings)
+    yield look_at_outbox(settings)
     for camera in settings.cameras if cameras else ():
-        yield _look(f"camera {camera.id}", lambda camera=camera: _camera(camera))  # type: ignore[misc]
+        yield look_at_camera(camera)
     if broker:
-        yield _look("broker", lambda: _broker(settings))
+        yield look_at_broker(settings)
 
 
-def _configuration(path: Path, labels: tuple[str, ...] | None) -> tuple[Finding, Settings | None]:
+def look_at_configuration(path: Path) -> tuple[list[Finding], Settings | None]:
+    """The file, and its settings where it can be used; else also what is wrong with the bundle that it names."""
+    labels, broken = labels_or_error(path)
     try:
         settings = config.load(path, labels=labels)
     except ShelfwatchError as error:
-        return Finding("configuration", "", error), None
+        wrong = [failed("configuration", error)]
+        return wrong + ([failed("model", broken)] if broken is not None else []), None
     slots = sum(len(shelf.slots) for camera in settings.cameras for shelf in settings.shelves_of(camera.id))
-    return Finding("configuration", f"{len(settings.shelves)} shelves with {slots} slots"), settings
+    return [fine("configuration", f"{len(settings.shelves)} shelves with {slots} slots")], settings
 
 
-def _look(what: str, at: Callable[[], str]) -> Finding:
-    try:
-        return Finding(what, at())
-    except ShelfwatchError as error:
-        return Finding(what, "", error)
+def look_at_model(settings: Settings) -> Finding:
+    """Whether the bundle is whole and ours, and the network in it answers as it must where it is to run."""
+    return look("model", lambda: _model(settings))
 
 
-def _model(settings: Settings) -> str:
+def look_at_outbox(settings: Settings) -> Finding:
+    """Whether events can wait there, and how many do."""
+    return look("outbox", lambda: _outbox(settings))
+
+
+def look_at_camera(camera: CameraSection) -> Finding:
+    """Whether a camera gives a picture."""
+    return look(f"camera {camera.id}", lambda: _camera(camera))
+
+
+def look_at_broker(settings: Settings) -> Finding:
+    """Whether the broker takes us."""
+    return look("broker", lambda: _broker(settings))
+
+
+def _model(settings: Settings) -> str | Finding:
     model = load_model(settings)
     labels = model.classifier.labels
     lacks = {EMPTY: "sees no gap", OCCLUDED: "takes an arm for a product"}
     hints = "".join(f'; without a label "{name}" it {what}' for name, what in lacks.items() if name not in labels)
     place = NAMES[model.classifier.plan.delegate]
-    note = f". {model.note}" if model.note is not None else ""
-    return (
-        f"{model.info.id} knows {len(labels)} labels and runs in {model.classifier.runtime} on the {place}{hints}{note}"
-    )
+    words = f"{model.info.id} knows {len(labels)} labels and runs in {model.classifier.runtime} on the {place}{hints}"
+    return words if model.note is None else doubtful("model", f"{words}. {model.note}")
 
 
 def _outbox(settings: Settings) -> str:
@@ -98,15 +100,16 @@ def _outbox(settings: Settings) -> str:
 
 
 def _camera(camera: CameraSection) -> str:
+    shown = redacted(camera.source)
     if not (is_stream(camera.source) or is_device(camera.source)):
         info = clip_info(Path(camera.source))
         return f"a clip of {info.frame_wh[0]} × {info.frame_wh[1]} at {info.fps:.3g} frames/s"
-    source = open_source(camera.id, camera.source)
+    source = open_cameras([camera])[camera.id]
     try:
-        height, width = first_frame(source, redacted(camera.source)).image.shape[:2]
+        height, width = first_frame(source, shown).image.shape[:2]
     finally:
         source.close()
-    return f"{redacted(camera.source)} gives pictures of {width} × {height}"
+    return f"{shown} gives pictures of {width} × {height}"
 
 
 def _broker(settings: Settings) -> str:

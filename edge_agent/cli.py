@@ -1,6 +1,7 @@
 """`shelf-agent`: the command line of the device. Exit statuses are those of the error tree in `edge_agent.shelf`."""
 
 import contextlib
+import json
 import logging
 import signal
 import sys
@@ -20,6 +21,7 @@ from edge_agent.shelf import BrokerError, ConfigError, InputError, nearest
 
 if TYPE_CHECKING:  # it loads OpenCV, and nobody should wait for that to read the help
     from edge_agent.config import CameraSection, Settings
+    from edge_agent.finding import Finding
 
 app = typer.Typer(
     help="Counts what stands on a shelf, from a camera, and publishes it over MQTT.",
@@ -63,16 +65,46 @@ def check(
 ) -> None:
     """Look at configuration, model, outbox, cameras and broker, and say what to do about each problem."""
     from edge_agent.check import check as look  # noqa: PLC0415
+    from edge_agent.finding import exit_status  # noqa: PLC0415
 
-    worst = 0
-    for finding in look(config, cameras=cameras, broker=broker):
-        if finding.error is None:
-            out.print(f"[green]ok[/]    {finding.what}: {escape(finding.found)}", highlight=False, soft_wrap=True)
-        else:
-            words = escape(str(finding.error))  # [broker] is a table of the configuration, not markup
-            out.print(f"[red]wrong[/] {finding.what}: {words}", highlight=False, soft_wrap=True)
-            worst = max(worst, finding.error.exit_status)
-    raise typer.Exit(worst)
+    raise typer.Exit(exit_status(_shown(look(config, cameras=cameras, broker=broker))))
+
+
+@app.command()
+def doctor(
+    config: ConfigOption = Path("agent.toml"),
+    *,
+    cameras: Annotated[bool, typer.Option(help="Open the cameras.")] = True,
+    broker: Annotated[bool, typer.Option(help="Connect to the broker.")] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="End with 1 where there are warnings only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Look at everything that `check` does and at the machine: clock, memory, heat, disk, permissions, network.
+
+    It changes nothing, and may be run while the agent runs.
+    """
+    from edge_agent.doctor import examine  # noqa: PLC0415
+    from edge_agent.finding import exit_status  # noqa: PLC0415
+
+    looked = examine(config, cameras=cameras, broker=broker)
+    found = list(looked) if as_json else _shown(looked)
+    status = exit_status(found, strict=strict)
+    if as_json:
+        findings = [{"what": each.what, "level": each.level, "words": each.words} for each in found]
+        out.print_json(json.dumps({"schema": "shelfwatch.doctor/1", "status": status, "findings": findings}))
+    raise typer.Exit(status)
+
+
+def _shown(findings: "Iterable[Finding]") -> "list[Finding]":
+    """Print a line for each finding as it comes, and keep it."""
+    kept = []
+    for finding in findings:
+        style = {"ok": "green", "warn": "yellow", "wrong": "red"}[finding.level]
+        words = escape(finding.words)  # [broker] is a table of the configuration, not markup
+        mark = f"[{style}]{finding.level}[/]" + " " * (5 - len(finding.level))
+        out.print(f"{mark} {escape(finding.what)}: {words}", highlight=False, soft_wrap=True)
+        kept.append(finding)
+    return kept
 
 
 @app.command()

@@ -1,22 +1,15 @@
 """The way out of the agent: outbox, publisher and what joins them to the pipeline."""
 
-import hashlib
-import os
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge_agent.broker import Broker
+from edge_agent.broker import broker_of
 from edge_agent.config import Settings
 from edge_agent.delivery import Delivery
 from edge_agent.messages import ModelInfo, Topics
+from edge_agent.outbox import DAY_S, Outbox
 from edge_agent.publish import MqttPublisher
-from edge_agent.shelf import ConfigError
-from edge_agent.spool import Spool
-
-EXPIRY_MAX_S = 2**31 - 1
-"""Well within the four bytes that MQTT has for an expiry."""
 
 
 class Outlet:
@@ -31,7 +24,13 @@ class Outlet:
         """
         self.topics = Topics(settings.site, settings.device)
         broker = broker_of(settings)
-        self.spool = Spool(settings.outbox.path, max_bytes=settings.outbox.max_mb * 2**20)
+        section = settings.outbox
+        self.spool = Outbox(
+            section.path,
+            max_bytes=section.max_mb * 2**20,
+            max_age_s=section.max_age_days * DAY_S,
+            ballast_bytes=section.ballast_mb * 2**20,
+        )
         self.mqtt = MqttPublisher(broker, self.topics, self.spool, on_fatal=on_fatal)
         self.delivery = Delivery(self.topics, self.spool, self.mqtt, model, heartbeat_s=settings.heartbeat_s)
         self.waiting = 0
@@ -75,43 +74,3 @@ class Outlet:
                 self.spool.remember("retained", "\n".join(sorted(self._retained() - self.mqtt.cleared)))
         finally:
             self.spool.close()
-
-
-def broker_of(settings: Settings) -> Broker:
-    """The broker of a configuration, with the password read from its file.
-
-    Raises:
-        ConfigError: The password file cannot be read.
-    """
-    section = settings.broker
-    return Broker(
-        host=section.host,
-        port=section.port,
-        username=section.username,
-        password=_password(section.password_file) if section.password_file is not None else None,
-        protocol=section.protocol,
-        client_id=f"shelfwatch-{settings.site}-{settings.device}-{_machine_id()}",
-        state_expiry_s=max(1, round(min(3 * settings.heartbeat_s, EXPIRY_MAX_S))),
-    )
-
-
-def _password(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"broker: password_file {path} cannot be read ({error})."
-            + (
-                " systemd sets this variable for the service: use sudo shelf-agent, or name a file."
-                if "$" in str(path)
-                else " Write the password there, readable for the agent."
-            )
-        ) from error
-
-
-def _machine_id() -> str:
-    """A short, stable name of this machine that tells nothing else about it (machine-id(5) asks for a hash)."""
-    for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
-        if path.is_file() and (text := path.read_text().strip()):
-            return hashlib.sha256(b"shelfwatch" + text.encode()).hexdigest()[:12]
-    return hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:12]

@@ -126,4 +126,6 @@ def _fixed(section: BaseModel, path: tuple[str, ...]) -> Iterable[str]:
 
 
 def _shown(value: Any) -> str:
-    return "nothing" if value is None else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "nothing" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -6,11 +6,12 @@ import threading
 import pytest
 
 from edge_agent.agent import Agent
+from edge_agent.broker import broker_of
 from edge_agent.config import load
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import CAMERA, SimulatedCamera, write_config
 from edge_agent.messages import ModelInfo
-from edge_agent.outlet import Outlet, broker_of
+from edge_agent.outlet import Outlet
 from tests.conftest import free_port, wait_for
 
 MODEL = ModelInfo("m", "0")
@@ -29,7 +30,7 @@ def cleared_by(settings):
     """Which topics an outlet would clear; it is closed without ever having been connected."""
     outlet = Outlet(settings, MODEL)
     outlet.spool.close()
-    return {topic for topic, text in outlet.mqtt._retained.items() if text == ""}
+    return {topic for topic, text in outlet.mqtt._parts.outgoing._retained.items() if text == ""}
 
 
 def test_a_removal_waits_until_the_broker_is_there(tmp_path, mosquitto, subscribe):

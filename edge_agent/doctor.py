@@ -1,0 +1,90 @@
+"""`shelf-agent doctor`: everything that `check` looks at, and the machine below it, a line each with its remedy.
+
+It changes nothing, works for any user, and beside a running agent: what that holds (the outbox, a USB camera, an Edge
+TPU) is left alone.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_agent import check
+from edge_agent.access import look_at_permissions
+from edge_agent.capture.address import is_device
+from edge_agent.config import CameraSection, Settings
+from edge_agent.finding import Finding, doubtful, failed, fine
+from edge_agent.machine import look_at_clock, look_at_disk, look_at_heat, look_at_memory
+from edge_agent.network import look_at_network
+from edge_agent.shelf import BrokerError, CameraError
+
+
+def examine(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterator[Finding]:
+    """Look at everything, each as it is found: first what is quick, then what has to be asked.
+
+    Args:
+        path: The configuration file.
+        cameras: Whether to open the cameras.
+        broker: Whether to connect to the broker.
+    """
+    findings, settings = check.look_at_configuration(path)
+    yield from findings
+    yield look_at_clock()
+    yield look_at_memory()
+    yield look_at_heat()
+    if settings is None:
+        return
+    yield look_at_permissions(path, settings)
+    outbox = settings.outbox
+    yield look_at_disk(outbox.path.parent, needed_mb=_still_needed_mb(settings))
+    at_work = agent_runs(outbox.path)
+    yield check.look_at_outbox(settings)
+    yield _model(settings, at_work=at_work)
+    network, cut_off = look_at_network(settings)
+    yield network
+    for camera in settings.cameras if cameras else ():
+        yield _camera(camera, at_work=at_work, cut_off=f"camera {camera.id}" in cut_off)
+    if broker:
+        what = "broker"
+        error = BrokerError(f"{settings.broker.host} cannot be reached: see network.")
+        yield failed(what, error) if what in cut_off else check.look_at_broker(settings)
+
+
+def agent_runs(outbox: Path) -> bool:
+    """Whether an agent works with an outbox: it holds the lock beside it."""
+    try:
+        fd = os.open(f"{outbox}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False
+
+
+def _still_needed_mb(settings: Settings) -> float:
+    """Megabytes that the outbox may still take, ballast included."""
+    path = settings.outbox.path
+    there = sum(found.stat().st_size for found in path.parent.glob(f"{path.name}*")) if path.parent.is_dir() else 0
+    return max(0.0, settings.outbox.max_mb + settings.outbox.ballast_mb - there / 2**20)
+
+
+def _model(settings: Settings, *, at_work: bool) -> Finding:
+    found = check.look_at_model(settings)
+    if at_work and settings.model.delegate == "edgetpu" and found.level == "wrong":
+        return doubtful("model", f"{found.words} But an agent is running, and an Edge TPU serves one program only.")
+    return found
+
+
+def _camera(camera: CameraSection, *, at_work: bool, cut_off: bool) -> Finding:
+    what = f"camera {camera.id}"
+    if cut_off:
+        return failed(what, CameraError("it cannot be reached: see network.", reason="not_found"))
+    if at_work and is_device(camera.source):
+        return fine(what, f"{camera.source} is left to the running agent; see …/{what.replace(' ', '/')}/status")
+    return check.look_at_camera(camera)
