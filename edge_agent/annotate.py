@@ -47,7 +47,7 @@ def draw_outcome(image: Pixels, shelves: Sequence[Shelf], outcome: Outcome) -> P
             kind, words = _appearance(slot, look, label)
             _outline(canvas, slot, _COLOURS[kind])
             _write(canvas, slot, words, _COLOURS[kind])
-    return np.concatenate([canvas, _panel(canvas.shape[1], shelves, counts, outcome.frame.clock_s)])
+    return np.concatenate([canvas, _panel(canvas.shape[1], shelves, counts, _headline(outcome))])
 
 
 def _appearance(slot: Slot, look: Observation, held: str | None) -> tuple[str, str]:
@@ -79,12 +79,17 @@ def _write(canvas: Pixels, slot: Slot, words: str, colour: Colour) -> None:
     cv2.putText(canvas, words, (x + 1, y - 1), _FONT, scale, colour, 1, cv2.LINE_AA)
 
 
-def _panel(width: int, shelves: Sequence[Shelf], counts: dict[str, Count], clock_s: float) -> Pixels:
+def _headline(outcome: Outcome) -> str:
+    """When it was, and why nothing is counted in this picture."""
+    return f"{outcome.frame.clock_s:8.2f} s" + (f"  not counted: {outcome.bad}" if outcome.bad is not None else "")
+
+
+def _panel(width: int, shelves: Sequence[Shelf], counts: dict[str, Count], headline: str) -> Pixels:
     """A strip below the picture: one line of counts per shelf."""
     line_px = max(18, width // 45)
     panel = np.full((line_px * (len(shelves) + 1), width, 3), _PAPER, dtype=np.uint8)
     scale = line_px / 36
-    cv2.putText(panel, f"{clock_s:8.2f} s", (6, round(line_px * 0.7)), _FONT, scale, _INK, 1, cv2.LINE_AA)
+    cv2.putText(panel, headline, (6, round(line_px * 0.7)), _FONT, scale, _INK, 1, cv2.LINE_AA)
     for row, shelf in enumerate(shelves, start=1):
         count = counts.get(shelf.id)
         words = f"{shelf.id}: " + (_summary(count) if count is not None else "starting")

@@ -128,9 +128,9 @@ def beside_hidden(
     )
 
 
-def nothing_seen(slots: Sequence[Slot]) -> tuple[Observation, ...]:
-    """What is observed while the camera gives no picture: every slot is unread, none is empty."""
-    return tuple(Observation(slot.id, None, 0.0, "stale") for slot in slots)
+def nothing_seen(slots: Sequence[Slot], why: Unread = "stale") -> tuple[Observation, ...]:
+    """What is observed while the camera gives no picture, or none to count in: every slot is unread, none is empty."""
+    return tuple(Observation(slot.id, None, 0.0, why) for slot in slots)
 
 
 def count(
@@ -236,6 +236,10 @@ _WORDS: dict[Unread, tuple[Quality, str]] = {
     "dark": ("dark", "too dark to read"),
     "unsure": ("unsure", "the model does not know what it sees"),
     "stale": ("stale", "the camera gives no picture"),
+    "frozen": ("frozen", "the camera gives the same picture again and again"),
+    "blocked": ("blocked", "something covers the camera"),
+    "blurred": ("blurred", "the picture is out of focus, or the lens is dirty"),
+    "moved": ("moved", "the camera no longer sees what the slots were drawn in"),
 }
 
 

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
-from edge_agent.shelf import Alert, CameraReason, Count, Frame, StockStatus
+from edge_agent.shelf import Alert, CameraReason, Count, Frame, PictureReason, StockStatus
 
 STATE_SCHEMA, EVENT_SCHEMA, CAMERA_SCHEMA = "shelfwatch.state/1", "shelfwatch.event/1", "shelfwatch.camera/1"
 INFO_SCHEMA, HEALTH_SCHEMA = "shelfwatch.info/1", "shelfwatch.health/1"
 RESULT_SCHEMA = "shelfwatch.result/1"
+PICTURE_REASONS = frozenset(get_args(PictureReason))
+"""Reasons with which a camera is `degraded`: there is a picture, but none to count in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ def event_payload(
     return {"schema": EVENT_SCHEMA, "epoch": epoch, "seq": seq, **oldest, "historical": historical, **body}
 
 
-def camera_payload(*, online: bool, reason: CameraReason | None, since: datetime) -> dict[str, Any]:
-    """The retained state of a camera."""
-    status = "online" if online else "offline"
+def camera_payload(*, reason: CameraReason | None, since: datetime) -> dict[str, Any]:
+    """The retained state of a camera; `reason` is None while it gives pictures to count in."""
+    status = "online" if reason is None else "degraded" if reason in PICTURE_REASONS else "offline"
     return {"schema": CAMERA_SCHEMA, "status": status, "reason": reason, "since": timestamp(since)}

@@ -34,6 +34,16 @@ GOOD_AFTER_S = 2.0
 EASE = 1.3
 """What was said holds until the picture is better than the limit by this factor, so that nothing flaps."""
 
+WORDS: dict[PictureReason, str] = {
+    "frozen": "it gives the same picture again and again. Switch it off and on, if it does not come back by itself.",
+    "dark": "it is too dark to see anything. Light, or lower dark_below if the camera sees enough.",
+    "blocked": "something covers it. Look what hangs or stands before the lens.",
+    "blurred": "its picture is far less sharp than it was. Clean the lens and check its focus.",
+    "moved": "it no longer sees what the slots were drawn in. Turn it back, or draw the slots again; where all is right"
+    " as it is, send the command recount.",
+}
+"""What is wrong, and what to do."""
+
 DARK_SHARE = 0.05
 """A picture is dark when no more than this share of it is brighter than `dark_below`."""
 BLOCKED_BELOW, BLOCKED_OF_USUAL = 0.02, 0.15
@@ -132,11 +142,6 @@ def judge(
     if state.marks is None:
         return _learned(_held(state, None, now_s), look, frame, slots, readable=readable)
     return _placed(state, state.marks, look, frame, judging, slots, readable=readable)
-
-
-def forget(state: PictureState) -> PictureState:
-    """Begin anew with the view: what is in the picture from now on is right."""
-    return PictureState(checksum=state.checksum, same_s=state.same_s)
 
 
 def interrupted(state: PictureState) -> PictureState:

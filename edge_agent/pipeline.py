@@ -1,9 +1,11 @@
 """A frame's whole journey, read top to bottom: `step` takes one frame from pixels to counts. Read this first.
 
-    capture ─ Frame ─► regions.cut ─ crops ─► classify ─ scores ─► observe ─► count ─► alerts ─► delivery ─► outbox
+    capture ─ Frame ─► judge ─► regions.cut ─ crops ─► classify ─ scores ─► observe ─► count ─► alerts ─► delivery
 
-`step` is pure but for the classifier and the buffer that the crops are cut into: the state of a camera is a value that
-goes in and comes out. `Watch` keeps it for one camera, and `edge_agent.loop.run` brings the frames.
+A picture that is not one to count in (frozen, dark, blocked, blurred, moved) goes from `picture.judge` straight to
+`count`, as slots that could not be read. `step` is pure but for the classifier and the buffer that the crops are cut
+into: the state of a camera is a value that goes in and comes out. `Watch` keeps it for one camera, and
+`edge_agent.loop.run` brings the frames.
 """
 
 from collections.abc import Sequence
@@ -13,12 +15,14 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent import regions
+from edge_agent import picture, regions
 from edge_agent.alerts import AlertState, alerts
 from edge_agent.counting import Rules, ShelfState, beside_hidden, count, is_unknown, nothing_seen, observe, start
 from edge_agent.inference import Classifier
+from edge_agent.picture import Judging, PictureState
 from edge_agent.regions import Regions
-from edge_agent.shelf import Alert, Count, Frame, Observation, Shelf, Slot
+from edge_agent.shelf import Alert, Count, Frame, Observation, PictureReason, Quad, Shelf, Slot, Unread
+from edge_agent.viewpoint import Viewpoint
 
 MOTION_S = 0.2
 """Motion is a difference from the picture at least this long ago, so that a slow hand in a fast camera is seen too."""
@@ -32,17 +36,26 @@ REREAD_AFTER_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class CameraPlan:
-    """What one camera is there to count, and when to believe it. Alerts are held for `hold_s` seconds."""
+    """What one camera is there to count, and when to believe it.
+
+    Alerts are held for `hold_s` seconds. `judging` says which pictures are not to be counted in; None counts in all.
+    """
 
     camera: str
     shelves: tuple[Shelf, ...]
     rules: Rules
     hold_s: float
+    judging: Judging | None = None
 
     @property
     def slots(self) -> tuple[Slot, ...]:
         """The slots of all its shelves, in order."""
         return tuple(slot for shelf in self.shelves for slot in shelf.slots)
+
+    @property
+    def quads(self) -> tuple[Quad, ...]:
+        """Where they lie."""
+        return tuple(slot.quad for slot in self.slots)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,11 +85,16 @@ class _Memory:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ViewState:
-    """All that changes: the state of each shelf, and the memory of earlier frames (None before the first)."""
+    """All that changes: the state of each shelf, what is thought of the pictures, and the memory of earlier frames.
+
+    `readable` is the share (0..1) of the slots that could be read when last they were looked at.
+    """
 
     shelves: tuple[ShelfState, ...]
     alerts: tuple[AlertState, ...]
+    picture: PictureState
     memory: _Memory | None = None
+    readable: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +103,8 @@ class Outcome:
 
     `counts` holds the count in force of each shelf that has one; `changed` the ids of the shelves whose count is new in
     this frame, `held` of those whose count it could not confirm; `read` how many crops the network had to look at.
+    `bad` is why the picture was not counted in, `declared` what is to be said of the camera: some time later, and for
+    some time longer.
     """
 
     frame: Frame
@@ -94,6 +114,8 @@ class Outcome:
     held: frozenset[str]
     alerts: tuple[Alert, ...] = field(default=())
     read: int = 0
+    bad: PictureReason | None = None
+    declared: PictureReason | None = None
 
     def looks_at(self, shelf: Shelf, shelves: Sequence[Shelf]) -> tuple[Observation, ...]:
         """The observations of one of the camera's `shelves`, in the order of its slots."""
@@ -101,9 +123,10 @@ class Outcome:
         return self.observations[first : first + len(shelf.slots)]
 
 
-def begin(plan: CameraPlan) -> ViewState:
-    """The state of a camera of which nothing has been seen."""
-    return ViewState(tuple(start(shelf) for shelf in plan.shelves), (AlertState(),) * len(plan.shelves))
+def begin(plan: CameraPlan, viewpoint: Viewpoint | None = None) -> ViewState:
+    """The state of a camera of which nothing has been seen, but perhaps its reference view by an earlier run."""
+    shelves, warned = tuple(start(shelf) for shelf in plan.shelves), (AlertState(),) * len(plan.shelves)
+    return ViewState(shelves, warned, picture.begin(viewpoint, plan.quads))
 
 
 def open_view(plan: CameraPlan, *, frame_wh: tuple[int, int], size_px: int) -> View:
@@ -112,38 +135,44 @@ def open_view(plan: CameraPlan, *, frame_wh: tuple[int, int], size_px: int) -> V
     Raises:
         ValueError: There is no slot to look at.
     """
-    quads = [slot.quad for slot in plan.slots]
+    quads = plan.quads
     planned = regions.plan(quads, frame_wh=frame_wh, size_px=size_px)
     crops = np.empty((len(quads), size_px, size_px, 3), dtype=np.uint8)
     return View(plan, planned, regions.neighbours(quads), crops)
 
 
 def step(view: View, state: ViewState, frame: Frame, classifier: Classifier) -> tuple[ViewState, Outcome]:
-    """Take one frame through: crops, scores, observations, counts, alerts."""
+    """Take one frame through: is it one to count in? Then crops, scores, observations, counts, alerts."""
+    plan = view.plan
+    if plan.judging is not None:
+        thought = picture.judge(state.picture, frame, plan.judging, plan.quads, readable=state.readable)
+        state = replace(state, picture=thought)
+        if thought.reason is not None:
+            state, outcome = step_blind(plan, state, frame, why=thought.reason)
+            return state, replace(outcome, bad=thought.reason, declared=thought.declared)
     crops = regions.cut(frame.image, view.regions, out=view.crops)
     glance = regions.glance(crops)
     memory, moved, read = _look(state.memory, glance, crops, frame.clock_s, view, classifier)
     seen = observe(
-        view.plan.slots,
+        plan.slots,
         classifier.labels,
         memory.scores,
         moved=moved,
         brightness=glance.mean(axis=(1, 2, 3), dtype=np.float32),
-        rules=view.plan.rules,
+        rules=plan.rules,
     )
+    readable = sum(look.unread is None for look in seen) / len(seen)
     unknown = [
-        is_unknown(slot, clock_s=frame.clock_s, rules=view.plan.rules)
-        for shelf in state.shelves
-        for slot in shelf.slots
+        is_unknown(slot, clock_s=frame.clock_s, rules=plan.rules) for shelf in state.shelves for slot in shelf.slots
     ]
     seen = beside_hidden(seen, near=view.near, unknown=unknown)
-    state, outcome = _conclude(view.plan, replace(state, memory=memory), frame, seen)
+    state, outcome = _conclude(plan, replace(state, memory=memory, readable=readable), frame, seen)
     return state, replace(outcome, read=read)
 
 
-def step_blind(plan: CameraPlan, state: ViewState, frame: Frame) -> tuple[ViewState, Outcome]:
-    """Let time pass while the camera gives no picture; only the times of `frame` are looked at, not its pixels."""
-    return _conclude(plan, replace(state, memory=None), frame, nothing_seen(plan.slots))
+def step_blind(plan: CameraPlan, state: ViewState, frame: Frame, *, why: Unread = "stale") -> tuple[ViewState, Outcome]:
+    """Let time pass without a picture to count in; only the times of `frame` are looked at, not its pixels."""
+    return _conclude(plan, replace(state, memory=None), frame, nothing_seen(plan.slots, why))
 
 
 def _look(
@@ -205,11 +234,11 @@ def _conclude(
 class Watch:
     """The counting of one camera from frame to frame: its view, laid out for the size of its frames, and its state."""
 
-    def __init__(self, plan: CameraPlan) -> None:
-        """Nothing has been seen."""
+    def __init__(self, plan: CameraPlan, viewpoint: Viewpoint | None = None) -> None:
+        """Nothing has been seen, but perhaps where the camera looked when it was last right."""
         self.plan = plan
         self.view: View | None = None
-        self._state = begin(plan)
+        self._state = begin(plan, viewpoint)
         self._seen_at: datetime | None = None
 
     @property
@@ -222,6 +251,11 @@ class Watch:
         """The shelves that it sees."""
         return self.plan.shelves
 
+    @property
+    def viewpoint(self) -> Viewpoint | None:
+        """The reference view, which is worth keeping for the next run; None until it is learned."""
+        return self._state.picture.viewpoint
+
     def take(self, frame: Frame, classifier: Classifier) -> Outcome:
         """One step. A camera that changes its frame size keeps its counts."""
         height, width = frame.image.shape[:2]
@@ -232,13 +266,13 @@ class Watch:
         self._seen_at = frame.captured_at
         return outcome
 
-    def recount(self) -> None:
-        """Forget what was seen: the next frame is as the first. The levels of the alerts stay, as the shop does."""
-        self.view = None
-        self._state = replace(begin(self.plan), alerts=self._state.alerts)
-
     def miss(self, *, at: datetime, clock_s: float) -> Outcome:
         """Let time pass without a picture: what follows is dated by the last one, or by now if there was none."""
         nothing = Frame(self.camera, 0, self._seen_at or at, clock_s, np.empty((0, 0, 3), dtype=np.uint8))
+        self._state = replace(self._state, picture=picture.interrupted(self._state.picture))
         self._state, outcome = step_blind(self.plan, self._state, nothing)
         return outcome
+
+    def recount(self) -> None:
+        """Forget what was seen, the view too: an operator says that what the camera shows now is right."""
+        self._state = replace(begin(self.plan), alerts=self._state.alerts)

@@ -40,9 +40,9 @@ Quad = tuple[Point, Point, Point, Point]
 WHOLE_FRAME: Quad = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 """The quadrilateral of a photograph that is one crop already."""
 
-Unread = Literal["occluded", "moving", "unsure", "dark", "stale"]
+Unread = Literal["occluded", "moving", "unsure", "dark", "stale", "frozen", "blocked", "blurred", "moved"]
 """Why a slot could not be read in a frame."""
-Quality = Literal["good", "occluded", "dark", "unsure", "stale"]
+Quality = Literal["good", "occluded", "unsure", "dark", "stale", "frozen", "blocked", "blurred", "moved"]
 """How well a shelf can be read at present; anything but `good` means that some count is unknown."""
 StockStatus = Literal["ok", "low", "out", "unknown"]
 OutageReason = Literal["auth", "not_found", "timeout", "decode", "unplugged"]
@@ -223,7 +223,7 @@ class InputError(ShelfwatchError):
 
 
 class CameraError(ShelfwatchError):
-    """A camera gives no picture. `reason` is what is published as the camera's state."""
+    """A camera gives no picture, or none to count in. `reason` is what is published as the camera's state."""
 
     exit_status = 69
 

@@ -38,7 +38,7 @@ def payloads() -> list[dict[str, object]]:
         state_payload(count, frame, ts=NOW, epoch="b7e1", as_of_seq=1, model=MODEL),
         event_payload(changed, epoch="b7e1", seq=1, historical=False),
         event_payload(alert_body(alert, frame, ts=NOW, model=MODEL), epoch="b7e1", seq=2, historical=False),
-        camera_payload(online=True, reason=None, since=NOW),
+        camera_payload(reason=None, since=NOW),
         Health(lambda _: None).counters(),
     ]
 
