@@ -7,21 +7,28 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from math import inf
 from typing import Any
 
+from edge_agent.capture.address import is_device, is_stream
 from edge_agent.capture.live import LiveSource
 from edge_agent.capture.source import FrameSource, open_source
 from edge_agent.config import CameraSection, Settings
 from edge_agent.health import Stopwatch
-from edge_agent.loop import Feed
+from edge_agent.loop import BLIND_S, Feed
 from edge_agent.messages import INFO_SCHEMA
 from edge_agent.model import Model
 from edge_agent.outlet import Outlet
+from edge_agent.picture import Judging
 from edge_agent.pipeline import CameraPlan, Outcome, Watch
 from edge_agent.reload import Plan
+from edge_agent.viewpoint import Viewpoint
+from edge_agent.views import view_file
 
 log = logging.getLogger(__name__)
 
+KEY_FRAMES_BLIND_S = 6.0
+"""How long a camera may be silent of which only the key frames are decoded: some send one in four seconds."""
 CLOSE_TIMEOUT_S = 1.0
 """How long cameras may still take to let go when all else is done."""
 
@@ -74,6 +81,8 @@ class Running:
             "frames_replaced": sum(f.source.replaced for f in self.feeds if isinstance(f.source, LiveSource)),
             "inference_ms_p50": p50_p95[0] if p50_p95 else None,
             "inference_ms_p95": p50_p95[1] if p50_p95 else None,
+            "frames_stale": {f.watch.camera: f.stale for f in self.feeds},
+            "pictures_bad": {f.watch.camera: f.bad for f in self.feeds},
             "outbox_depth": self.outlet.spool.depth(),
             "reconnects": max(0, self.outlet.mqtt.tally.connects - 1),
         }
@@ -81,6 +90,10 @@ class Running:
     def let_go(self) -> list[threading.Thread]:
         """Begin to close all cameras."""
         return let_go({feed.watch.camera: feed.source for feed in self.feeds})
+
+    def saw(self, watch: Watch, outcome: Outcome) -> None:
+        """Keep what the newest picture of a camera led to."""
+        self.seen[watch.camera] = outcome
 
     def recount(self, cameras: Iterable[str]) -> None:
         """Forget what was seen of these cameras; their next pictures are counted as if they were the first."""
@@ -100,7 +113,9 @@ class Running:
             if feed is None or camera.id in ready.opened:
                 feed = feed_of(ready.settings, camera, ready.opened[camera.id])
             elif camera.id in plan.anew:
-                feed.watch = watch_of(ready.settings, camera.id)
+                said, seen_s = feed.said, feed.seen_s
+                feed = feed_of(ready.settings, camera, feed.source)
+                feed.said, feed.seen_s = said, seen_s
             feeds.append(feed)
         self.feeds[:] = feeds
         touched = {*plan.anew, *plan.reopened, *plan.added, *plan.removed}
@@ -126,14 +141,34 @@ def info_payload(settings: Settings, model: Model, reload: Mapping[str, Any] | N
     }
 
 
-def watch_of(settings: Settings, camera: str) -> Watch:
-    """The counting of one camera of a configuration."""
-    return Watch(CameraPlan(camera, settings.shelves_of(camera), settings.rules, settings.alerts.hold_s))
+def watch_of(settings: Settings, camera: str, viewpoint: Viewpoint | None = None) -> Watch:
+    """The counting of one camera of a configuration; `viewpoint` is where it looked in an earlier run."""
+    judging = judging_of(settings, camera)
+    plan = CameraPlan(camera, settings.shelves_of(camera), settings.rules, settings.alerts.hold_s, judging)
+    return Watch(plan, viewpoint)
+
+
+def judging_of(settings: Settings, camera: str) -> Judging:
+    """Which pictures of a camera are not to be counted in. A clip or a folder of pictures may well stand still."""
+    source, pictures = next(c.source for c in settings.cameras if c.id == camera), settings.pictures
+    return Judging(
+        frozen_after_s=pictures.frozen_after_s if is_stream(source) or is_device(source) else inf,
+        blurred_below=pictures.blurred_below,
+        moved_by=pictures.moved_by,
+        dark_below=settings.counting.dark_below,
+    )
 
 
 def feed_of(settings: Settings, camera: CameraSection, source: FrameSource) -> Feed:
-    """A camera as the loop goes through it."""
-    return Feed(watch_of(settings, camera.id), source, period_s=1 / camera.fps)
+    """A camera as the loop goes through it, with the reference view that is kept of it."""
+    kept = view_file(settings.outbox.path.parent, camera.id, camera.source, settings.shelves_of(camera.id))
+    return Feed(
+        watch_of(settings, camera.id, kept.load()),
+        source,
+        period_s=1 / camera.fps,
+        keep=kept.keep,
+        blind_s=KEY_FRAMES_BLIND_S if camera.key_frames else BLIND_S,
+    )
 
 
 def open_cameras(cameras: Iterable[CameraSection]) -> dict[str, FrameSource]:
@@ -145,7 +180,9 @@ def open_cameras(cameras: Iterable[CameraSection]) -> dict[str, FrameSource]:
     opened: dict[str, FrameSource] = {}
     try:
         for camera in cameras:
-            opened[camera.id] = open_source(camera.id, camera.source)
+            opened[camera.id] = open_source(
+                camera.id, camera.source, period_s=1 / camera.fps, key_frames=camera.key_frames
+            )
     except BaseException:
         let_go(opened)
         raise

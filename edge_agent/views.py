@@ -1,4 +1,4 @@
-"""The reference views of the cameras, kept from run to run: a camera that is knocked while the agent is off is seen too.
+"""The reference views of the cameras, kept from run to run: one that is knocked while the agent is off is seen too.
 
 One file per camera, `views/<camera>.npz` beside the outbox, written as a whole or not at all. It holds for one source
 and one drawing of the shelves: where either is another, or the file cannot be read, the view is learned anew. Losing
