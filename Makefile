@@ -27,6 +27,7 @@ lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	MYPYPATH=deploy/ingest $(VENV)/bin/mypy deploy/ingest
 
 unit: $(VENV)/ready
 	@deploy/setup-system.sh test

@@ -21,6 +21,7 @@ test)
   need gcc gcc
   need /usr/include/stdlib.h libc6-dev
   need openssl openssl
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
   need /usr/share/doc/gir1.2-gst-rtsp-server-1.0 gir1.2-gst-rtsp-server-1.0
   need /usr/lib/python3/dist-packages/gi python3-gi
   need /usr/share/doc/gstreamer1.0-plugins-base gstreamer1.0-plugins-base
@@ -41,9 +42,17 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "installing$missing"
 export DEBIAN_FRONTEND=noninteractive
+# Debian makes and starts a database by itself; the tests make their own
+if echo "$missing" | grep -q " postgresql" && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+  mkdir -p /etc/postgresql-common
+  echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+  set -- -o Dpkg::Options::=--force-confold
+else
+  set --
+fi
 apt-get update -q >/dev/null
 # shellcheck disable=SC2086
-apt-get install -q -y --no-install-recommends $missing >/dev/null
+apt-get install -q -y --no-install-recommends "$@" $missing >/dev/null
 # Debian starts a broker by itself; the tests start their own
 if [ -d /run/systemd/system ] && echo "$missing" | grep -q "mosquitto "; then
   systemctl disable --now mosquitto >/dev/null 2>&1 || true
