@@ -10,10 +10,10 @@ GROCERY ?= build/grocery
 VENV_DEMO := .venv-demo
 VENV := .venv
 
-.PHONY: demo test tools lint unit system bundle grocery grocery-best bench aarch64 lock docs clean help
+.PHONY: demo test tools lint unit system bundle grocery grocery-best bench aarch64 deb lock docs clean help
 
 help:
-	@sed -n '2,4s/^# *//p' Makefile; echo "also: make tools | lint | unit | system | bundle | grocery | grocery-best | bench | aarch64 | docs | lock | clean"
+	@sed -n '2,4s/^# *//p' Makefile; echo "also: make tools | lint | unit | system | bundle | grocery | grocery-best | bench | aarch64 | deb | docs | lock | clean"
 
 demo: $(VENV_DEMO)/ready
 	$(VENV_DEMO)/bin/shelf-agent demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -82,6 +82,11 @@ bench: $(VENV)/ready
 # An emulated 64-bit ARM device in build/aarch64, for tests/system/test_aarch64.py and bench_inference.py. A minute.
 aarch64: $(VENV)/ready
 	benchmarks/aarch64.sh build/aarch64 $(VENV)/bin/python
+
+# Debian packages of the agent in build/deb, for x86-64 and 64-bit ARM, with all wheels inside. DEBIAN_PYTHON=3.13 is for
+# Debian 13. Half a minute.
+deb: $(VENV_DEMO)/ready
+	PYTHON=$(VENV_DEMO)/bin/python deploy/deb/build.sh
 
 docs: $(VENV)/ready
 	$(VENV)/bin/python -m edge_agent.demo.pictures docs

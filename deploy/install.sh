@@ -44,7 +44,7 @@ if [ -z "$prefix" ] && [ "$(id -u)" -ne 0 ]; then
 fi
 # shellcheck source=deploy/release.sh
 . "$here/deploy/release.sh"
-if [ "$what" != rollback ] && [ -d "$opt/package" ]; then
+if [ "$what" != rollback ] && [ -d "$prefix/usr/share/shelf-agent" ]; then
   echo "shelf-agent was installed as a package here: use apt install ./shelf-agent_….deb, apt remove or apt purge" >&2
   exit 69
 fi

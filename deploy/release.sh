@@ -115,7 +115,7 @@ prune() { # what neither `current` nor `previous` needs: only now nothing runs f
   for release in "$opt"/*/VERSION; do
     release=${release%/VERSION}
     case $(basename "$release") in
-    package | current | previous | "$(readlink "$opt/current")" | "$(readlink "$opt/previous")") ;;
+    current | previous | "$(readlink "$opt/current")" | "$(readlink "$opt/previous")") ;;
     *) rm -rf "$release" ;;
     esac
   done
@@ -144,7 +144,7 @@ remove_releases() { # everything but configuration, secrets, model, outbox and u
     systemctl reset-failed 'shelf-agent*' 2>/dev/null || true
   fi
   for release in "$opt"/*/VERSION; do
-    case $release in "$opt"/package/*) ;; *) rm -rf "${release%/VERSION}" ;; esac
+    rm -rf "${release%/VERSION}"
   done
   rm -f "$opt/current" "$opt/previous" "$opt"/*.next
   [ ! -d "$opt" ] || rmdir --ignore-fail-on-non-empty "$opt"

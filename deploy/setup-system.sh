@@ -18,6 +18,8 @@ test)
   need mosquitto mosquitto
   need mosquitto_sub mosquitto-clients
   need systemd-analyze systemd
+  need systemd-nspawn systemd-container
+  need debootstrap debootstrap
   need gcc gcc
   need /usr/include/stdlib.h libc6-dev
   need openssl openssl

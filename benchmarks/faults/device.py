@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ import cv2
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.faults.nspawn import PATH, Machine
+from benchmarks.faults.nspawn import PATH, REPO, Machine
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import BUNDLE, write_config
 
@@ -68,6 +69,12 @@ class ShelfCamera(ThreadingHTTPServer):
     def address(self) -> str:
         """With user and password, as an operator writes it."""
         return f"http://{VIEWER}:{CAMERA_PASSWORD}@127.0.0.1:{self.server_address[1]}/shelf.mjpg"
+
+    def end(self) -> None:
+        """Serve nobody any more."""
+        self.broken.set()
+        self.shutdown()
+        self.server_close()
 
     def jpeg(self) -> bytes:
         """The picture of now, drawn once for all who look."""
@@ -167,7 +174,7 @@ class Listener:
 def install(root: Path, package: Path) -> None:
     """Install the package into a Debian that does not run."""
     shutil.copy(package, root / "root" / package.name)
-    inside = ["systemd-nspawn", "--quiet", "-D", root, "--register=no", "--keep-unit"]
+    inside = ["systemd-nspawn", "--quiet", "-D", str(root), "--register=no", "--keep-unit"]
     done = subprocess.run(  # noqa: S603
         [*inside, "dpkg", "-i", f"/root/{package.name}"],
         env={"PATH": PATH},
@@ -189,12 +196,12 @@ def configure(root: Path, *, port: int, source: str, name: str = "agent") -> Pat
     written = write_config(root.parent, port=port, protocol="auto", heartbeat_s=2)
     text = written.read_text(encoding="utf-8")
     home = "/var/lib/shelfwatch" if name == "agent" else f"/var/lib/shelfwatch/{name}"
-    secret = "${CREDENTIALS_DIRECTORY}/broker-password"
+    password_file = "${CREDENTIALS_DIRECTORY}/broker-password"  # noqa: S105 — a path
     for old, new in {
         str(BUNDLE): "/var/lib/shelfwatch/bundle",
         '"outbox.db"': f'"{home}/outbox.db"',
         '"simulated"': f'"{source}"',
-        f"port = {port}": f'port = {port}\nusername = "{USER}"\npassword_file = "{secret}"',
+        f"port = {port}": f'port = {port}\nusername = "{USER}"\npassword_file = "{password_file}"',
         'device = "shelf-1"': f'device = "{name}"',
     }.items():
         assert old in text, old  # noqa: S101 — the demo's configuration has changed
@@ -247,9 +254,15 @@ class Service:
         return [int(child) for children in found for child in children]
 
     def command(self, verb: str) -> float:
-        """`systemctl VERB`; how long it took in seconds."""
+        """`systemctl VERB`; how long it took in seconds.
+
+        Raises:
+            AssertionError: It did not succeed; the message has the end of the log.
+        """
         began_s = time.monotonic()
-        self.machine.run("systemctl", verb, self.unit)
+        done = self.machine.run("systemctl", verb, self.unit, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"systemctl {verb} {self.unit}: {done.stderr}{self.journal()[-3000:]}")
         return time.monotonic() - began_s
 
     def back_after(self, pid: int, timeout_s: float) -> float:
@@ -295,3 +308,17 @@ def secrets_seen(machine: Machine) -> list[str]:
             continue
     log = machine.run("journalctl", "--no-pager", "--output=export").stdout.encode()
     return found + [line.decode(errors="replace") for line in log.splitlines() if secrets.search(line)]
+
+
+def package(out: Path, version: str, architecture: str = "amd64") -> Path:
+    """Build the Debian package for an architecture, as `make deb` does.
+
+    Raises:
+        AssertionError: It cannot be built; most often, the network does not reach the package index.
+    """
+    command = [str(REPO / "deploy/deb/build.sh"), "--out", str(out), "--version", version, architecture]
+    environment = {**os.environ, "PYTHON": sys.executable}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise AssertionError(f"no package; is the package index within reach?\n{done.stderr[-2000:]}")
+    return out / f"shelf-agent_{version}_{architecture}.deb"

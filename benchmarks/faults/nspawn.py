@@ -1,4 +1,4 @@
-"""A Debian of its own with a real systemd, in systemd-nspawn: booted below a fresh temporary folder, and nowhere else."""
+"""A Debian of its own with a real systemd, in systemd-nspawn. It boots below a fresh temporary folder only."""
 
 import hashlib
 import os
@@ -86,7 +86,7 @@ class Machine:
         """Boot it, and wait until its systemd says that it is up."""
         if not self.root.is_relative_to(tempfile.gettempdir()) or self.root.samefile("/"):
             raise NoDebianError(f"{self.root} is not below {tempfile.gettempdir()}: nothing else is ever booted")
-        command = ["systemd-nspawn", "--quiet", "-D", self.root, "--register=no", "--keep-unit", "--boot"]
+        command = ["systemd-nspawn", "--quiet", "-D", str(self.root), "--register=no", "--keep-unit", "--boot"]
         with (self.root.parent / "console.log").open("ab") as console:
             self.process = subprocess.Popen(  # noqa: S603
                 command, env={"PATH": PATH}, stdin=subprocess.DEVNULL, stdout=console, stderr=console

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Debian packages of shelf-agent. They hold every wheel that they need, so installing one takes no network.
+# Debian packages of shelf-agent. They hold every wheel that they need, so installing one takes no network: the release
+# lies in /usr/share/shelf-agent, and postinst makes /opt/shelfwatch/<version> of it, as deploy/install.sh does.
 # Usage: build.sh [--version VERSION] [--out DIR] [ARCHITECTURE...]      amd64 and arm64, or one of them
 #   PYTHON         with pip; it builds for both architectures, as nothing is compiled
 #   DEBIAN_PYTHON  the device's Python: 3.11 is Debian 12's, 3.13 that of Debian 13
@@ -15,7 +16,7 @@ while [ $# -gt 0 ]; do
   --version) version=$2 && shift ;;
   --out) out=$2 && shift ;;
   amd64 | arm64) architectures="${architectures:-} $1" ;;
-  *) sed -n '3s/^# U/u/p' "$0" >&2 && exit 2 ;;
+  *) sed -n '4s/^# U/u/p' "$0" >&2 && exit 2 ;;
   esac
   shift
 done
@@ -47,7 +48,7 @@ wheels() { # ARCHITECTURE: those of the lock, checked by hash, kept in build/deb
 }
 
 package() { # ARCHITECTURE
-  root=$work/$1 files=$work/$1/opt/shelfwatch/package
+  root=$work/$1 files=$work/$1/usr/share/shelf-agent
   mkdir -p "$root/DEBIAN" "$files/deploy/lock" "$files/wheels"
   found=$(wheels "$1")
   cp "$found"/*.whl "$work"/shelfwatch-*.whl "$files/wheels/"
