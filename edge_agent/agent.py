@@ -3,15 +3,19 @@
 import logging
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from edge_agent.capture.source import FrameSource
 from edge_agent.config import Settings
+from edge_agent.desk import Desk
 from edge_agent.health import Health, notify_systemd
 from edge_agent.loop import OnStep, run
 from edge_agent.model import load_model
 from edge_agent.outlet import Outlet
+from edge_agent.pipeline import Outcome, Watch
+from edge_agent.reloading import Reloading
 from edge_agent.running import Running, wait_for
 
 log = logging.getLogger(__name__)
@@ -20,12 +24,21 @@ log = logging.getLogger(__name__)
 class Agent:
     """A configured agent, used as a context: it opens cameras and the way out, and closes them in the right order."""
 
-    def __init__(self, settings: Settings, *, sources: Mapping[str, FrameSource] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sources: Mapping[str, FrameSource] | None = None,
+        path: Path | None = None,
+        reload_asked: threading.Event | None = None,
+    ) -> None:
         """Load the model and open everything.
 
         Args:
             settings: From `edge_agent.config.load`.
             sources: Cameras by id that are not opened from the settings, such as a simulated one.
+            path: The file that the settings come from, to be read again by a reload; None for one that cannot be.
+            reload_asked: Asks for a reload when it is set, as a signal does.
 
         Raises:
             ShelfwatchError: The bundle, the outbox or a clip cannot be used.
@@ -37,6 +50,8 @@ class Agent:
         self.outlet = Outlet(settings, model.info, on_fatal=self.stop.set)
         self.health = Health(self._say_health, every_s=settings.heartbeat_s)
         self.running = Running(settings, model, self.outlet, sources or {})
+        self.reloading = Reloading(self.running, path, reload_asked or threading.Event())
+        self.desk = Desk(self.running, self.reloading)
 
     def __enter__(self) -> Self:
         """Connect to the broker in the background."""
@@ -61,10 +76,28 @@ class Agent:
             CredentialsError: The broker refuses us.
             SpoolError: The outbox cannot be written.
         """
-        running = self.running
-        run(running.feeds, running.stopwatch, self.outlet.delivery, self.health, stop=self.stop, on_step=on_step)
+
+        def stepped(watch: Watch, outcome: Outcome) -> None:
+            self.running.saw(watch, outcome)
+            if on_step is not None:
+                on_step(watch, outcome)
+
+        run(
+            self.running.feeds,
+            self.running.stopwatch,
+            self.outlet.delivery,
+            self.health,
+            stop=self.stop,
+            on_step=stepped,
+            chores=self._chores,
+        )
         if self.outlet.mqtt.fatal is not None:
             raise self.outlet.mqtt.fatal
+
+    def _chores(self) -> None:
+        """What is done between two steps beside counting."""
+        self.reloading.attend()
+        self.desk.attend()
 
     def _say_health(self, counters: dict[str, Any]) -> None:
         self.outlet.mqtt.say(self.outlet.topics.health, {**counters, **self.running.vitals()})

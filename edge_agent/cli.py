@@ -5,6 +5,7 @@ import json
 import logging
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -46,11 +47,13 @@ def main() -> None:
 
 @app.command()
 def run(config: ConfigOption = Path("agent.toml")) -> None:
-    """Count until told to stop (SIGINT, SIGTERM)."""
+    """Count until told to stop (SIGINT, SIGTERM); SIGHUP makes it read the configuration again."""
     from edge_agent.agent import Agent  # noqa: PLC0415
     from edge_agent.model import labels_of  # noqa: PLC0415
 
-    with Agent(load(config, labels=labels_of(config))) as agent:
+    asked = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: asked.set())  # at once: while it starts, it would be the end
+    with Agent(load(config, labels=labels_of(config)), path=config, reload_asked=asked) as agent:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: agent.stop.set())
         agent.run()

@@ -11,6 +11,9 @@ from edge_agent.messages import ModelInfo, Topics
 from edge_agent.outbox import DAY_S, Outbox
 from edge_agent.publish import MqttPublisher
 
+FLUSH_S = 2.0
+"""How long the agent waits, when it stops, for the broker to take what is left; systemd gives it 5 s in all."""
+
 
 class Outlet:
     """The way out: outbox, publisher and what joins them to the pipeline. A context that connects and says goodbye."""
@@ -67,7 +70,7 @@ class Outlet:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Send what waits, publish `offline`, close the outbox; what could not be sent stays in it."""
-        self.mqtt.stop()
+        self.mqtt.stop(flush_s=FLUSH_S)
         try:
             self.waiting = self.spool.depth()
             if self.mqtt.cleared:
