@@ -25,7 +25,7 @@ from edge_agent.viewpoint import FIXED_MIN, Edges, Landmarks, Viewpoint, displac
 
 JUDGE_EVERY_S = 0.5
 """A picture is judged this often; a vote on a slot takes as long, so that no bad picture gets that far."""
-BAD_AFTER_S: dict[PictureReason, float] = {"frozen": 0.0, "dark": 2.0, "blocked": 4.0, "blurred": 4.0, "moved": 4.0}
+BAD_AFTER_S: dict[PictureReason, float] = {"frozen": 0.0, "dark": 2.0, "blocked": 6.0, "blurred": 6.0, "moved": 4.0}
 """How long a picture must be bad before that is said of the camera."""
 ELSEWHERE_AFTER_S = 7.0
 """The same where nothing of the view is found again: a shopper who fills it is gone, or has moved, by then."""

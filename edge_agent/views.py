@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 FOLDER = "views"
 SIDE_MAX_PX = 4096
 """No small picture is larger; a file that says so is not ours."""
+BROKEN = (OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged file may end in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class ViewFile:
                 return _checked(stored["grey"], stored["figures"], stored["frame_wh"])
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        except BROKEN as error:
             log.warning("the reference view %s cannot be read (%s); it is learned anew", self.path, error)
             return None
 

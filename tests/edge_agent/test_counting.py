@@ -1,10 +1,12 @@
 """Counts: voted, held while somebody is in the way, unknown rather than empty."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from edge_agent.counting import Rules, beside_hidden, count, nothing_seen, observe, start
-from edge_agent.shelf import Shelf
+from edge_agent.shelf import Shelf, Unread
 from tests.edge_agent.conftest import looks, quad
 
 RULES = Rules(window_s=0.5, unknown_after_s=10)
@@ -45,7 +47,7 @@ def test_a_change_is_held_while_any_slot_is_occluded(shelf):
     ]
 
 
-@pytest.mark.parametrize("reason", ["occluded", "moving", "unsure", "dark", "stale"])
+@pytest.mark.parametrize("reason", get_args(Unread))
 def test_an_unread_slot_becomes_unknown_and_never_empty(shelf, reason):
     """Whatever hides a slot, its product's count turns to null after the time allowed, with a floor, and never to 0."""
     seen = watch(shelf, (1.0, "cola cola cola milk"), (11.0, f"cola cola cola !{reason}"))

@@ -83,10 +83,11 @@ def test_a_shelf_that_cannot_be_read_has_no_counts(delivered):
 
 
 def test_a_camera_that_goes_is_told_with_its_reason(tmp_path):
-    """The camera's retained state says offline and why, then online without a reason."""
+    """The camera's retained state says offline or degraded and why, then online without a reason."""
     publisher = RecordingPublisher()
     delivery = Delivery(TOPICS, Outbox(tmp_path / "o.db"), publisher, ModelInfo("m", "0"))
     delivery.camera("cam1", CameraError("gone", reason="timeout"))
+    delivery.camera("cam1", CameraError("knocked", reason="moved"))
     delivery.camera("cam1", None)
     said = [(payload["status"], payload["reason"]) for _, payload in publisher.retained]
-    assert said == [("offline", "timeout"), ("online", None)]
+    assert said == [("offline", "timeout"), ("degraded", "moved"), ("online", None)]

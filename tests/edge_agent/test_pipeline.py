@@ -1,13 +1,14 @@
 """A frame's journey with a scripted classifier: what is read, what is held, and what is not read twice."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from edge_agent.counting import Rules
 from edge_agent.inference import ScriptedClassifier
+from edge_agent.picture import Judging
 from edge_agent.pipeline import CameraPlan, Watch
 from edge_agent.shelf import Frame
 from tests.edge_agent.conftest import COLOURS, by_colour, paint
@@ -121,3 +122,78 @@ def test_a_camera_that_is_dead_from_the_start_leaves_its_shelves_unknown(shelf):
     lost = watch.miss(at=datetime.now(UTC), clock_s=106.0)
     assert lost.counts[0].counts == {"cola": None, "milk": None}
     assert lost.changed == {"a1"}
+
+
+def judged(shelf, classifier, at, seconds, *, judging, viewpoint=None, fps=5):
+    """A watch that judges its pictures, and what each picture of `at` (a function of seconds) led to."""
+    plan = CameraPlan("cam1", (shelf,), Rules(unknown_after_s=10), 1.0, judging)
+    watch, outcomes = Watch(plan, viewpoint), []
+    for n in range(round(seconds * fps)):
+        outcomes.append(watch.take(Frame("cam1", n, datetime.now(UTC), n / fps, at(n / fps)), classifier))
+    return watch, outcomes
+
+
+@pytest.mark.parametrize("reason", ["dark", "blocked", "frozen"])
+def test_a_bad_picture_is_never_counted(shelf, classifier, reason):
+    """Counts stand while a camera is bad, and are unknown after the time allowed, with the reason; never 0."""
+    rng = np.random.default_rng(0)
+    bad = {"dark": "0", "blocked": "90", "frozen": "cola cola cola milk"}[reason]
+
+    def at(t_s):
+        if reason == "frozen" and t_s >= 4:
+            return paint(bad)
+        image = np.full((180, 320, 3), int(bad), np.uint8) if t_s >= 4 else paint("cola cola cola milk")
+        return np.clip(image + rng.normal(0, 1.5, image.shape), 0, 255).astype(np.uint8)
+
+    _, outcomes = judged(shelf, classifier, at, 25, judging=Judging(frozen_after_s=3))
+    said = [outcome.counts[0].counts for outcome in outcomes if outcome.counts]
+    assert [counts for n, counts in enumerate(said) if n == 0 or counts != said[n - 1]] == [
+        {"cola": 3, "milk": 1},
+        {"cola": None, "milk": None},
+    ]
+    assert outcomes[-1].counts[0].quality == outcomes[-1].declared == outcomes[-1].bad == reason
+    assert not [alert for outcome in outcomes for alert in outcome.alerts if alert.kind != "view_lost"]
+
+
+def test_a_recount_begins_anew_with_the_view(shelf, classifier):
+    """When an operator says that the view is right as it is, it is learned again and the shelf counted again."""
+    watch, _ = judged(shelf, classifier, lambda _: paint("cola cola cola milk"), 6, judging=Judging())
+    assert watch.viewpoint is not None
+    watch.recount()
+    assert watch.viewpoint is None
+    counts = []
+    for n in range(10):
+        frame = Frame("cam1", n, datetime.now(UTC), 6 + n / 5, paint("cola cola cola milk"))
+        counts += watch.take(frame, classifier).counts
+    assert counts[-1].counts == {"cola": 3, "milk": 1}
+
+
+CLOCKS = {
+    "a year back": lambda n: (
+        datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=n / 10) - timedelta(days=365 * (n > 15))
+    ),
+    "a year on": lambda n: (
+        datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=n / 10) + timedelta(days=365 * (n > 15))
+    ),
+    "an hour back": lambda n: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=n / 10) - timedelta(hours=n > 15),
+    "a boot in 1970": lambda n: datetime(1970 if n < 15 else 2026, 1, 1, tzinfo=UTC) + timedelta(seconds=n / 10),
+}
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_a_clock_that_jumps_changes_nothing(shelf, classifier, clock):
+    """However the wall clock is set in between, looks, counts, alerts and hold times come out the same."""
+
+    def journey(captured_at):
+        watch = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=3), 1.0, Judging()))
+        found = []
+        spans = [(2, "cola cola cola milk"), (3, "cola empty empty milk"), (5, "cola occluded empty milk")]
+        for n, frame in enumerate(frames(*spans)):
+            outcome = watch.take(replace(frame, captured_at=captured_at(n)), classifier)
+            found.append((outcome.observations, outcome.counts, outcome.alerts, outcome.bad, outcome.read))
+        missed = watch.miss(at=captured_at(100), clock_s=14.0)
+        return [*found, (missed.observations, missed.counts, missed.alerts)]
+
+    steady = journey(lambda n: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=n / 10))
+    assert any(alerts for _, _, alerts, *_ in steady)
+    assert journey(CLOCKS[clock]) == steady
