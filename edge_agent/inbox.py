@@ -51,7 +51,7 @@ class Command:
     def answered(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """An answer as it goes out: schema, verb and the command's own `id` beside what is answered."""
         given = {"id": self.payload["id"]} if isinstance(self.payload.get("id"), str) else {}
-        return {"schema": RESULT_SCHEMA, "verb": self.verb, **given, **payload}
+        return {"schema": RESULT_SCHEMA, "command": self.verb, **given, **payload}
 
 
 class Inbox:
