@@ -75,7 +75,7 @@ class Spool:
                 raise SpoolDamagedError(self._path, "the file is not there, or is empty")
             self._db = spool_file.connect(self._path)
             try:
-                contents = self._contents(witness if was_used else None)
+                contents = self._contents(witness)
                 self._books = Books(contents.head, contents.size_bytes)
                 self._began_s, self._opened_at_s = contents.clock_s, self._clock()
                 self._before = contents.head.last
@@ -91,20 +91,22 @@ class Spool:
     def _contents(self, witness: Witness | None) -> spool_file.Contents:
         """What is in the file, which is made where there is none yet, and held against the mark."""
         if not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            if witness is not None:
+            if witness is not None and witness.head.last:
                 raise SpoolDamagedError(self._path, "nothing is in it any more")
             with spool_file.transaction(self._db):
                 spool_file.create(self._db, Head(uuid.uuid4().hex[:16], 0, 0, 0))
             return spool_file.check(self._db, self._path)
         adopted = spool_file.adopt(self._db, self._path)
         contents = spool_file.check(self._db, self._path)
+        said = witness.head.last if witness is not None else 0
+        if adopted or self._lock_fd is None or not (contents.head.last or said):
+            return contents  # there was no mark yet, or nothing was numbered that could be missing
         if witness is None:
-            if self._lock_fd is not None and contents.head.last and not adopted:
-                raise SpoolDamagedError(self._path, "its mark is not there")
-        elif contents.head.epoch != witness.head.epoch:
+            raise SpoolDamagedError(self._path, "its mark is not there")
+        if contents.head.epoch != witness.head.epoch:
             raise SpoolDamagedError(self._path, "its mark is another outbox's")
-        elif contents.head.last < witness.head.last:
-            gone = witness.head.last - contents.head.last
+        if contents.head.last < said:
+            gone = said - contents.head.last
             raise SpoolDamagedError(self._path, f"the last {gone} events that were committed are not there")
         return contents
 
