@@ -76,40 +76,63 @@ def _open_clip(path: Path) -> cv2.VideoCapture:
     return capture
 
 
+CATCH_UP_S = 0.2
+"""So long a reader may be kept with frames that nobody fetched in time; then the clip plays more slowly."""
+
+
 class PacedClip:
     """A file that plays at its own pace, as a camera would; it ends with the clip. `clock_s` is the monotonic clock."""
 
     def __init__(self, camera: str, path: Path) -> None:
-        """Open the clip.
+        """Open the clip; it begins when it is first read.
 
         Raises:
             InputError: It is not there or is not a video.
         """
         clip_info(path)
         self._frames = replay(camera, path)
-        self._began_s = time.monotonic()
+        self._began_s: float | None = None
+        self._late_s = 0.0
         self._next: Frame | None = None
         self.problem: CameraError | None = None
 
     def read(self, timeout_s: float) -> Frame | None:
-        """The frame whose time has come; older ones that nobody fetched are left out, as far as the time allows."""
-        until = time.monotonic() + timeout_s
+        """The frame whose time has come; older ones that nobody fetched are left out.
+
+        Where it decodes more slowly than it was filmed, it plays as slowly: a frame of a file is never late.
+        """
+        now_s = time.monotonic()
+        self._began_s = self._began_s if self._began_s is not None else now_s
+        until_s, tired_s = now_s + timeout_s, now_s + timeout_s + CATCH_UP_S
         due: Frame | None = None
         while True:
+            self._next = self._next or self._decoded(self._began_s)
             if self._next is None:
-                frame = next(self._frames, None)
-                if frame is None and due is None:
+                if due is None:
                     raise EOFError
-                if frame is None:
-                    return due
-                self._next = replace(frame, clock_s=self._began_s + frame.clock_s)
+                return due
             now_s = time.monotonic()
             if self._next.clock_s <= now_s:
                 due, self._next = self._next, None
-            if now_s >= until or (due is not None and self._next is not None):
+                if now_s >= tired_s:
+                    behind_s = now_s - due.clock_s
+                    self._late_s += behind_s
+                    return replace(due, clock_s=now_s, captured_at=due.captured_at + timedelta(seconds=behind_s))
+            elif due is not None or now_s >= until_s:
                 return due
-            if self._next is not None:
-                time.sleep(min(self._next.clock_s, until) - now_s)
+            else:
+                time.sleep(min(self._next.clock_s, until_s) - now_s)
+
+    def _decoded(self, began_s: float) -> Frame | None:
+        """The next frame with its time on the clock; None at the end."""
+        frame = next(self._frames, None)
+        if frame is None:
+            return None
+        return replace(
+            frame,
+            clock_s=began_s + self._late_s + frame.clock_s,
+            captured_at=frame.captured_at + timedelta(seconds=self._late_s),
+        )
 
     def close(self) -> None:
         """Close the file."""
