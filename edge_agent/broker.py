@@ -162,7 +162,9 @@ def connected(client: paho.Client, broker: Broker, version: Any) -> Welcome | No
         raise UntrustedError(f"broker {broker.where} {explained(error, broker.host, datetime.now(UTC))}.") from error
     finally:
         client.on_log = None
-    alert = next((text for text in said if "SSL" in text), None)  # TLS 1.3 refuses a client after the handshake
+    alert = next(
+        (text for text in said if "ALERT" in text.upper()), None
+    )  # TLS 1.3 refuses a client after the handshake
     if not answer and alert is not None and broker.tls is not None:
         found = explained(ssl.SSLError(alert), broker.host, datetime.now(UTC))
         raise UntrustedError(f"broker {broker.where} {found}.")
@@ -185,6 +187,15 @@ def connect_options(version: Any) -> dict[str, Any]:
     properties.SessionExpiryInterval = SESSION_EXPIRY_S
     properties.MaximumPacketSize = LARGEST_BYTES
     return {"clean_start": False, "properties": properties}
+
+
+def silence(broker: Broker) -> str:
+    """What it may mean that a broker hangs up, or stays silent, instead of answering."""
+    if broker.tls is None:
+        return "if that port is one for TLS, set tls = true"
+    if broker.tls.cert_file is None:
+        return "if it asks for a certificate of this device, name cert_file and key_file"
+    return "if it does not take this device's certificate, have it signed by an authority that the broker trusts"
 
 
 def refusal(broker: Broker, words: str) -> CredentialsError:
@@ -232,6 +243,5 @@ def probe(broker: Broker) -> str:
             " Look into the broker's log, and try again later."
         )
     raise BrokerError(
-        f"{broker.where} does not answer as an MQTT broker. Check host and port under [broker]"
-        + ("." if broker.tls is not None else ", and set tls = true if that port is one for TLS.")
+        f"{broker.where} does not answer as an MQTT broker. Check host and port under [broker]; {silence(broker)}."
     )

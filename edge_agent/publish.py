@@ -24,6 +24,7 @@ from edge_agent.broker import (
     client_for,
     connected,
     refusal,
+    silence,
 )
 from edge_agent.flow import Flow, Rows
 from edge_agent.inbox import Command, Inbox
@@ -167,8 +168,7 @@ class MqttPublisher:
             self._complain(f"broker {self._broker.where} is not there ({error}); trying again")
             return "failed"
         if welcome is None:
-            hint = "" if self._broker.tls is not None else " (or only by TLS)"
-            self._complain(f"broker {self._broker.where} does not answer{hint}; trying again")
+            self._complain(f"broker {self._broker.where} does not answer ({silence(self._broker)}); trying again")
             return "mute"
         if welcome.code.is_failure:
             return self._refused(welcome.code)

@@ -31,6 +31,17 @@ class Tls:
     key_file: Path | None = None
 
 
+class _ClosedOnFailure(ssl.SSLSocket):
+    """A socket that a failed handshake closes; paho forgets it."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 — as in `ssl`
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def context(tls: Tls) -> ssl.SSLContext:
     """A context of TLS 1.2 or newer that checks the broker's certificate and its host name.
 
@@ -39,6 +50,7 @@ def context(tls: Tls) -> ssl.SSLContext:
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
     made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.sslsocket_class = _ClosedOnFailure
     if tls.ca_file is None:
         made.load_default_certs()
     else:

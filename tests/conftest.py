@@ -54,11 +54,13 @@ class Mosquitto:
     port: int
     password: str | None = None
     acl: str | None = None
+    options: tuple[str, ...] = ()
     process: subprocess.Popen | None = None
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        lines = [f"listener {self.port} 127.0.0.1", "persistence false", "user root"]  # user: ignored unless we are
+        lines = [f"listener {self.port} 127.0.0.1", *self.options]
+        lines += ["persistence false", "user root"]  # user: ignored unless we are
         if self.password is None:
             lines.append("allow_anonymous true")
         else:
@@ -141,8 +143,8 @@ def make_mosquitto(tmp_path):
     """A function that starts a broker, with a password or without."""
     started: list[Mosquitto] = []
 
-    def make(password: str | None = None, acl: str | None = None) -> Mosquitto:
-        broker = Mosquitto(tmp_path, free_port(), password, acl)
+    def make(password: str | None = None, acl: str | None = None, *, options: tuple[str, ...] = ()) -> Mosquitto:
+        broker = Mosquitto(tmp_path, free_port(), password, acl, options)
         broker.start()
         started.append(broker)
         return broker
