@@ -98,6 +98,7 @@ class Agent:
         """What is done between two steps beside counting."""
         self.reloading.attend()
         self.desk.attend()
+        self.outlet.tend()
 
     def _say_health(self, counters: dict[str, Any]) -> None:
         self.outlet.mqtt.say(self.outlet.topics.health, {**counters, **self.running.vitals()})

@@ -1,5 +1,6 @@
 """`shelf-agent check`: what the agent needs, whether it works, and what to do about each thing that doesn't."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +17,11 @@ from edge_agent.finding import Finding, doubtful, failed, fine, look
 from edge_agent.model import labels_or_error, load_model
 from edge_agent.running import open_cameras
 from edge_agent.shelf import EMPTY, OCCLUDED, ShelfwatchError, SpoolError
-from edge_agent.spool import Spool, SpoolInUseError
+from edge_agent.spool_file import SpoolDamagedError
+from edge_agent.spool_look import set_aside, waiting
+
+NEARLY_FULL = 0.8
+"""Share of the outbox's bound from which somebody should know."""
 
 
 def check(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterator[Finding]:
@@ -81,22 +86,56 @@ def _model(settings: Settings) -> str | Finding:
     return words if model.note is None else doubtful("model", f"{words}. {model.note}")
 
 
-def _outbox(settings: Settings) -> str:
-    path = settings.outbox.path
+def _outbox(settings: Settings) -> str | Finding:
+    path, max_mb = settings.outbox.path, settings.outbox.max_mb
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise SpoolError(
             f"the outbox's folder {path.parent} is not there, or cannot be written."
             " Make it for the user that the agent runs as, or name another path under [outbox]."
         )
-    if not path.exists():  # a file made here would belong to whoever checks, which need not be the agent's user
-        return f"{path} is not there yet; the agent makes it when it starts"
+    if agent_runs(path):
+        return _with_damaged(path, f"{path} is in use by a running agent")
+    if not path.exists():
+        return _with_damaged(path, f"{path} is not there yet; the agent makes it when it starts")
     try:
-        spool = Spool(path)
-    except SpoolInUseError:
-        return f"{path} is in use by a running agent"
-    waiting = spool.depth()
-    spool.close()
-    return f"{path} holds {waiting} events that wait"
+        found = waiting(path)
+    except SpoolDamagedError as error:
+        return doubtful("outbox", str(error))
+    words = f"{path} holds {found.events} events that wait"
+    if found.oldest_ts is not None:
+        words += f", the oldest since {found.oldest_ts}"
+    if found.mb > NEARLY_FULL * max_mb:
+        return doubtful("outbox", f"{words}: {found.mb:.1f} of {max_mb} MB. Soon the oldest are dropped: see broker.")
+    return _with_damaged(path, words)
+
+
+def _with_damaged(path: Path, words: str) -> str | Finding:
+    """Point at damaged outboxes that were moved aside, for as long as they lie there."""
+    aside = set_aside(path)
+    if not aside:
+        return words
+    return doubtful(
+        "outbox",
+        f"{words}; {len(aside)} that were damaged lie beside it, the newest is {aside[-1].name}. What was whole in them"
+        " was sent. Power that goes without warning, or a worn-out SD card, does that. Delete them when looked at.",
+    )
+
+
+def agent_runs(outbox: Path) -> bool:
+    """Whether an agent works with an outbox: it holds the lock beside it."""
+    try:
+        fd = os.open(f"{outbox}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False
 
 
 def _camera(camera: CameraSection) -> str:

@@ -4,19 +4,20 @@ It changes nothing, works for any user, and beside a running agent: what that ho
 TPU) is left alone.
 """
 
-import fcntl
-import os
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from edge_agent import check
 from edge_agent.access import look_at_permissions
+from edge_agent.broker import broker_of
 from edge_agent.capture.address import is_device
 from edge_agent.config import CameraSection, Settings
 from edge_agent.finding import Finding, doubtful, failed, fine
 from edge_agent.machine import look_at_clock, look_at_disk, look_at_heat, look_at_memory
 from edge_agent.network import look_at_network
-from edge_agent.shelf import BrokerError, CameraError
+from edge_agent.shelf import BrokerError, CameraError, ShelfwatchError
+from edge_agent.validity import look_at_certificates
 
 
 def examine(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterator[Finding]:
@@ -37,7 +38,7 @@ def examine(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterato
     yield look_at_permissions(path, settings)
     outbox = settings.outbox
     yield look_at_disk(outbox.path.parent, needed_mb=_still_needed_mb(settings))
-    at_work = agent_runs(outbox.path)
+    at_work = check.agent_runs(outbox.path)
     yield check.look_at_outbox(settings)
     yield _model(settings, at_work=at_work)
     network, cut_off = look_at_network(settings)
@@ -45,26 +46,7 @@ def examine(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterato
     for camera in settings.cameras if cameras else ():
         yield _camera(camera, at_work=at_work, cut_off=f"camera {camera.id}" in cut_off)
     if broker:
-        what = "broker"
-        error = BrokerError(f"{settings.broker.host} cannot be reached: see network.")
-        yield failed(what, error) if what in cut_off else check.look_at_broker(settings)
-
-
-def agent_runs(outbox: Path) -> bool:
-    """Whether an agent works with an outbox: it holds the lock beside it."""
-    try:
-        fd = os.open(f"{outbox}.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
-    return False
+        yield from _broker(settings, cut_off="broker" in cut_off)
 
 
 def _still_needed_mb(settings: Settings) -> float:
@@ -79,6 +61,17 @@ def _model(settings: Settings, *, at_work: bool) -> Finding:
     if at_work and settings.model.delegate == "edgetpu" and found.level == "wrong":
         return doubtful("model", f"{found.words} But an agent is running, and an Edge TPU serves one program only.")
     return found
+
+
+def _broker(settings: Settings, *, cut_off: bool) -> Iterator[Finding]:
+    if cut_off:
+        yield failed("broker", BrokerError(f"{settings.broker.host} cannot be reached: see network."))
+        return
+    yield check.look_at_broker(settings)
+    with contextlib.suppress(ShelfwatchError):  # what is wrong with its files was told
+        certificates = look_at_certificates(broker_of(settings))
+        if certificates is not None:
+            yield certificates
 
 
 def _camera(camera: CameraSection, *, at_work: bool, cut_off: bool) -> Finding:

@@ -1,5 +1,6 @@
 """The way out of the agent: outbox, publisher and what joins them to the pipeline."""
 
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -13,6 +14,8 @@ from edge_agent.publish import MqttPublisher
 
 FLUSH_S = 2.0
 """How long the agent waits, when it stops, for the broker to take what is left; systemd gives it 5 s in all."""
+TEND_S = 1.0
+"""How often the outbox is given a moment."""
 
 
 class Outlet:
@@ -36,6 +39,7 @@ class Outlet:
         )
         self.mqtt = MqttPublisher(broker, self.topics, self.spool, on_fatal=on_fatal)
         self.delivery = Delivery(self.topics, self.spool, self.mqtt, model, heartbeat_s=settings.heartbeat_s)
+        self._tend_at_s = 0.0
         self.waiting = 0
         """Events that were left when the context ended; they stay stored."""
         self.claim(settings)
@@ -55,6 +59,13 @@ class Outlet:
         """Go on for another configuration of the same device."""
         self.delivery.change(model, (shelf.id for shelf in settings.shelves))
         self.claim(settings)
+
+    def tend(self) -> None:
+        """Look after the outbox where nothing was put into it for long; most calls do nothing."""
+        now_s = time.monotonic()
+        if now_s >= self._tend_at_s:
+            self._tend_at_s = now_s + TEND_S
+            self.spool.tend()
 
     def _retained(self) -> set[str]:
         """Retained topics of shelves and cameras, of this configuration and earlier ones, that are not cleared yet."""

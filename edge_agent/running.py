@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from math import inf
+from pathlib import Path
 from typing import Any
 
+from edge_agent import sensors
 from edge_agent.capture.address import is_device, is_stream
 from edge_agent.capture.live import LiveSource
 from edge_agent.capture.source import FrameSource, open_source
@@ -83,7 +85,11 @@ class Running:
             "inference_ms_p95": p50_p95[1] if p50_p95 else None,
             "frames_stale": {f.watch.camera: f.stale for f in self.feeds},
             "pictures_bad": {f.watch.camera: f.bad for f in self.feeds},
+            "temperature_c": sensors.temperature_c(),
+            "disk_free_mb": _free_mb(self.settings.outbox.path.parent),
             "outbox_depth": self.outlet.spool.depth(),
+            "outbox_oldest_s": _rounded(self.outlet.spool.oldest_age_s()),
+            "outbox_trouble": self.outlet.spool.trouble,
             "reconnects": max(0, self.outlet.mqtt.tally.connects - 1),
         }
 
@@ -122,6 +128,18 @@ class Running:
         self.seen = {camera: outcome for camera, outcome in self.seen.items() if camera not in touched}
         self.outlet.change(ready.settings, self.model.info)
         let_go({camera: old[camera].source for camera in (*plan.reopened, *plan.removed)})
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
+
+
+def _free_mb(folder: Path) -> float | None:
+    """What is free where the outbox lies; None where the disk doesn't say."""
+    try:
+        return sensors.disk(folder).free_mb
+    except OSError:
+        return None
 
 
 def info_payload(settings: Settings, model: Model, reload: Mapping[str, Any] | None = None) -> dict[str, Any]:

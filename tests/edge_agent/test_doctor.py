@@ -1,17 +1,29 @@
 """`shelf-agent doctor`: each line, its level and its remedy; machines are shown to it as folders and values."""
 
-from datetime import UTC, datetime
+import json
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from edge_agent import network
 from edge_agent.access import look_at_permissions
+from edge_agent.broker import Broker
+from edge_agent.check import agent_runs, look_at_outbox
 from edge_agent.config import load
 from edge_agent.demo.store import write_config
 from edge_agent.finding import doubtful, exit_status, failed, fine
 from edge_agent.machine import look_at_clock, look_at_disk, look_at_heat, look_at_memory
+from edge_agent.outbox import Outbox
 from edge_agent.sensors import Disk
 from edge_agent.shelf import BrokerError, ConfigError
+from edge_agent.tls import Tls
+from edge_agent.validity import look_at_certificates
+from tests.certificates import Authority
+from tests.conftest import free_port
 from tests.edge_agent.test_sensors import write
 
 NOW = datetime(2026, 12, 24, 12, 0, tzinfo=UTC)
@@ -179,3 +191,119 @@ def test_a_secret_that_everybody_may_read_is_a_warning(store):
     assert found.level == "warn"
     assert f"{path} holds the password of a camera" in found.words
     assert f"sudo chmod 0640 {path}" in found.words
+
+
+def doctor(*args, **more):
+    """Run `shelf-agent doctor` as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "edge_agent.cli", "doctor", *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **more,
+    )
+
+
+def test_a_device_that_is_well_gets_a_line_for_everything(tmp_path, mosquitto, write_clip):
+    """Everything that `check` looks at is there too, and each thing once; warnings do not fail it."""
+    clip = write_clip([np.full((64, 64, 3), 90, np.uint8)] * 3)
+    path = write_config(tmp_path, port=mosquitto.port)
+    path.write_text(path.read_text().replace('"simulated"', f'"{clip}"'))
+    done = doctor("-c", path)
+    assert done.returncode == 0, done.stdout
+    told = [line.split(":")[0].split(maxsplit=1) for line in done.stdout.splitlines()]
+    assert [what for _, what in told] == [
+        *("configuration", "clock", "memory", "heat", "permissions", "disk", "outbox", "model", "network"),
+        *("camera shelf-cam", "broker"),
+    ]
+    assert {level for level, _ in told} <= {"ok", "warn"}
+
+
+def test_doctor_works_beside_a_running_agent_and_for_programs(tmp_path):
+    """The outbox that an agent holds is left alone; as JSON each finding has what, level and words."""
+    path = write_config(tmp_path, port=free_port())
+    outbox = Outbox(tmp_path / "outbox.db")
+    try:
+        assert agent_runs(tmp_path / "outbox.db")
+        done = doctor("-c", path, "--json", "--no-cameras")
+    finally:
+        outbox.close()
+    assert not agent_runs(tmp_path / "outbox.db")
+    told = json.loads(done.stdout)
+    assert told["schema"] == "shelfwatch.doctor/1"
+    assert told["status"] == done.returncode == 69
+    found = {each["what"]: each for each in told["findings"]}
+    assert found["broker"]["level"] == "wrong"
+    assert "Check host and port" in found["broker"]["words"]
+    assert "in use by a running agent" in found["outbox"]["words"]
+
+
+def test_a_configuration_that_cannot_be_read_does_not_keep_the_machine_from_being_looked_at(tmp_path):
+    """Clock, memory and heat are told; strict or not, the status is that of the configuration."""
+    done = doctor("-c", tmp_path / "none.toml", "--strict")
+    assert done.returncode == 78
+    assert [line.split()[1] for line in done.stdout.splitlines()] == ["configuration:", "clock:", "memory:", "heat:"]
+
+
+def outbox_of(path):
+    """What the doctor, and `check`, say of the outbox of a configuration."""
+    return look_at_outbox(load(path))
+
+
+def test_an_outbox_says_how_much_waits_and_since_when(tmp_path):
+    """Nothing is changed by looking, and no file is left behind."""
+    path = write_config(tmp_path, port=1)
+    with closing(Outbox(tmp_path / "outbox.db")) as outbox:
+        outbox.put([("a/event", {"ts": "2026-11-23T03:12:08.900Z"}), ("a/event", {"ts": "2026-11-23T04:00:00.000Z"})])
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    found = outbox_of(path)
+    assert found.level == "ok"
+    assert found.words.endswith("holds 2 events that wait, the oldest since 2026-11-23T03:12:08.900Z")
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_an_outbox_that_is_nearly_full_is_a_warning(tmp_path):
+    """Before anything is dropped."""
+    path = write_config(tmp_path, port=1)
+    path.write_text(path.read_text().replace("[outbox]\n", "[outbox]\nmax_mb = 1\n"))
+    with closing(Outbox(tmp_path / "outbox.db")) as outbox:
+        outbox.put([("a/event", {"text": "x" * 900_000})])
+    assert outbox_of(path).level == "warn"
+    assert "0.9 of 1 MB" in outbox_of(path).words
+
+
+def test_a_damaged_outbox_is_a_warning_and_so_is_one_that_was(tmp_path):
+    """The agent mends it by itself; somebody should know why it had to."""
+    path, file = write_config(tmp_path, port=1), tmp_path / "outbox.db"
+    with closing(Outbox(file)) as outbox:
+        outbox.put([("a/event", {"n": n}) for n in range(50)])
+    whole = file.read_bytes()
+    file.write_bytes(whole[:100] + b"\xff" * 200 + whole[300:])
+    assert outbox_of(path).level == "warn"
+    assert "is damaged" in outbox_of(path).words
+    Outbox(file).close()
+    assert outbox_of(path).level == "warn"
+    assert "1 that were damaged lie beside it" in outbox_of(path).words
+
+
+def test_an_outbox_that_nobody_may_write_is_wrong(tmp_path):
+    """With the status of the outbox."""
+    path = write_config(tmp_path, port=1)
+    path.write_text(path.read_text().replace('"outbox.db"', '"none/outbox.db"'))
+    assert outbox_of(path).status == 74
+
+
+@pytest.mark.parametrize(("days", "level"), [(200, "ok"), (10, "warn"), (-2, "wrong")])
+def test_a_certificate_of_our_own_is_told_before_it_expires(tmp_path, days, level):
+    """In time, with the date, and as wrong when it is too late."""
+    files = Authority(tmp_path).sign("device", from_days=-30, to_days=days)
+    found = look_at_certificates(Broker("127.0.0.1", free_port(), tls=Tls(None, files.cert, files.key)))
+    assert found is not None
+    assert found.level == level
+    assert f"this device's own is valid until {datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}" in found.words
+
+
+def test_a_connection_without_encryption_has_no_certificates():
+    """There is no line for what there isn't."""
+    assert look_at_certificates(Broker("127.0.0.1")) is None
