@@ -23,6 +23,12 @@ def is_stream(source: str) -> bool:
     return bool(mark) and scheme.lower() in STREAM_SCHEMES
 
 
+def is_web(source: str) -> bool:
+    """Whether a source is an address of HTTP, under which pictures, MJPEG or video may be."""
+    scheme, mark, _ = source.partition("://")
+    return bool(mark) and scheme.lower() in {"http", "https"}
+
+
 def is_device(source: str) -> bool:
     """Whether a source is a local camera: a number, or a device node."""
     return source.isdigit() or source.startswith("/dev/")

@@ -1,136 +1,163 @@
-"""Live cameras: USB, RTSP and HTTP by newest frame.
+"""Live cameras: each has a process of its own (`child`), and this watches over it.
 
-A camera is never trusted to be open: one that gives no new frame for `SILENT_S` is closed and opened again, with a
-back-off that grows and is spread at random.
+A camera is never trusted to be open: a process that brings no new picture for max(3 periods, 5 s) is killed and another
+one started, after a pause that grows with the outage and is spread at random. Nothing here waits for a camera.
 """
 
-import logging
+import math
 import random
 import threading
 import time
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import cv2
-
-from edge_agent.capture.address import is_device, redacted
+from edge_agent.capture.handover import Offer, Order
+from edge_agent.capture.outages import outage
+from edge_agent.capture.output import STALE_S
+from edge_agent.capture.process import ENDING_S, LAST_WORDS_S, CameraProcess
 from edge_agent.shelf import CameraError, Frame
 
-log = logging.getLogger(__name__)
-
-OPEN_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 3.0
-SILENT_S = 5.0
+STARTING_S = 20.0
+"""A process that has not even loaded OpenCV after so long never will."""
+OPENING_S = 12.0
+"""Opening has a time-out of its own, 10 s; a process that overruns it hangs."""
+SILENT_S, SILENT_PERIODS = 5.0, 3
+KEY_PICTURES_S = 30.0
+"""How long a stream of which only the key pictures are decoded may be silent at first. Most cameras send one every 1 to
+4 s, some that save bandwidth one in 20 s; once that is known, three times the longest distance is enough."""
 BACK_OFF_S = (1.0, 30.0)
+WAIT_S = 0.5
+"""A deadline that another thread moves is noticed after so long."""
 
 
 class LiveSource:
-    """A camera read in a thread of its own: a slow reader gets the newest frame, never an old one."""
+    """A camera in a process of its own: a slow reader gets the newest frame, never an old one."""
 
     def __init__(self, camera: str, source: str, *, period_s: float = 0.2, key_frames: bool = False) -> None:
         """Begin to open the camera; `read` tells when there are frames."""
-        self._camera, self._source = camera, source
-        self._period_s, self._key_frames = period_s, key_frames
+        self._camera = camera
+        silent_s = max(SILENT_PERIODS * period_s, KEY_PICTURES_S if key_frames else SILENT_S)
+        self._order = Order(source, period_s, silent_s, key_frames)
         self.problem: CameraError | None = None
         self.replaced = 0
-        self._newest: Frame | None = None
-        self._fresh = threading.Condition()
+        """Frames that newer ones replaced before anybody read them."""
         self._stopping = threading.Event()
+        self._fresh = threading.Condition()
+        """Guards what follows; told when there is a frame."""
+        self._newest: Offer | None = None
+        self._process: CameraProcess | None = None
+        self._gone = False
+        self._seq = -1
+        self._deadline_s = math.inf
+        self._came_s: list[float] = []
+        self._said: CameraError | None = None
+        self._doing = ""
         self._thread = threading.Thread(target=self._run, name=f"capture-{camera}", daemon=True)
         self._thread.start()
 
+    @property
+    def pid(self) -> int | None:
+        """The process that reads the camera at present."""
+        process = self._process
+        return None if process is None else process.pid
+
     def read(self, timeout_s: float) -> Frame | None:
-        """The newest frame that has not been read yet."""
+        """The newest frame that has not been read yet; with a time-out of 0 it returns at once."""
         with self._fresh:
-            if self._newest is None:
+            if self._newest is None and timeout_s > 0:
                 self._fresh.wait(timeout_s)
-            frame, self._newest = self._newest, None
-            return frame
+        while (offer := self._newest) is not None:
+            image = offer.copy()
+            with self._fresh:
+                self._take_in()
+                if self._newest is offer:  # no newer one has come meanwhile, so that this one is whole
+                    self._newest = None
+                    now_s = time.monotonic()
+                    taken_s = min(offer.taken_s, now_s)
+                    taken_at = datetime.now(UTC) - timedelta(seconds=now_s - taken_s)
+                    return Frame(self._camera, self._seq, taken_at, taken_s, image)
+        return None
 
     def close(self) -> None:
-        """Let the camera go."""
+        """Let the camera go: its process is killed, whatever it does."""
         self._stopping.set()
-        self._thread.join(timeout=OPEN_TIMEOUT_S + READ_TIMEOUT_S)
+        with self._fresh:
+            if self._process is not None:
+                self._process.kill()
+        self._thread.join(timeout=LAST_WORDS_S + ENDING_S)
 
     def _run(self) -> None:
-        pause_s, seq = BACK_OFF_S[0], 0
+        lost_s, seq = time.monotonic(), self._seq
         while not self._stopping.is_set():
-            before = seq
             try:
-                seq = self._read_until_silent(seq)
+                self._attend(CameraProcess(self._order))
             except CameraError as error:
                 self.problem = error
-            if seq > before:
-                pause_s = BACK_OFF_S[0]
-            if self._stopping.wait(random.uniform(0, pause_s)):
-                return
-            pause_s = min(BACK_OFF_S[1], pause_s * 2)
+            if self._seq > seq:
+                lost_s, seq = time.monotonic(), self._seq
+            longest_s = min(max(time.monotonic() - lost_s, BACK_OFF_S[0]), BACK_OFF_S[1])
+            self._stopping.wait(random.uniform(0, longest_s))
 
-    def _read_until_silent(self, seq: int) -> int:
-        """Frames of one opening, to its end. Returns the number of the next frame."""
-        capture = open_camera(self._source)
-        silent_since_s = time.monotonic()
-        try:
-            while not self._stopping.is_set():
-                good, image = capture.read()
-                now_s = time.monotonic()
-                if good and image is not None:
-                    silent_since_s, self.problem = now_s, None
-                    frame = Frame(self._camera, seq, datetime.now(UTC), now_s, image)
-                    seq += 1
-                    with self._fresh:
-                        self.replaced += self._newest is not None
-                        self._newest = frame
-                        self._fresh.notify()
-                elif now_s - silent_since_s > SILENT_S or not capture.isOpened():
-                    break
-                else:
-                    self._stopping.wait(0.05)
-        except cv2.error as error:
-            self.problem = CameraError(
-                f"camera {redacted(self._source)} sends what cannot be decoded ({error.err or error});"
-                " opening it again",
-                reason="decode",
-            )
-            return seq
-        finally:
-            capture.release()
+    def _attend(self, process: CameraProcess) -> None:
+        """Watch over a process until it has to be replaced, and say why."""
+        with self._fresh:
+            self._process, self._gone, self._said = process, False, None
+            self._deadline_s, self._came_s = time.monotonic() + STARTING_S, []
+            self._doing = "has a process that does not start: the device is overloaded"
+        overdue = False
+        while not (self._stopping.is_set() or self._gone or overdue):
+            process.wait(min(WAIT_S, self._deadline_s - time.monotonic()))
+            with self._fresh:
+                self._take_in()
+                overdue = time.monotonic() > self._deadline_s
+        if overdue or self._stopping.is_set():
+            process.kill()
+        died = process.let_go()
+        with self._fresh:
+            self._process = None
         if not self._stopping.is_set():
-            self.problem = CameraError(
-                f"camera {redacted(self._source)} stopped giving pictures; opening it again", reason="timeout"
-            )
-        return seq
+            self.problem = self._said or (outage(self._order.source, "timeout", self._doing) if overdue else died)
 
+    def _take_in(self) -> None:
+        """Note what the process has said; under the lock."""
+        if self._process is None or self._gone:
+            return
+        try:
+            for message in self._process.messages():
+                if isinstance(message, Offer):
+                    self._offered(message)
+                else:
+                    self._told(message)
+        except EOFError:
+            self._gone = True
 
-def open_camera(source: str) -> Any:
-    """Open a USB camera or a stream with explicit time-outs.
+    def _offered(self, offer: Offer) -> None:
+        now_s = time.monotonic()
+        self.replaced += self._newest is not None
+        self._newest = offer
+        self._seq += 1
+        self._fresh.notify()
+        if now_s - offer.taken_s <= STALE_S:  # an older one is no sign of life: it is not counted
+            self.problem = None
+            self._came_s = [*self._came_s[-9:], now_s]
+            self._deadline_s = now_s + self._patience_s()
 
-    Raises:
-        CameraError: It does not open, with the reason as far as it can be told.
-    """
-    began_s = time.monotonic()
-    if is_device(source):
-        target = int(source) if source.isdigit() else source
-        node = Path(f"/dev/video{source}" if source.isdigit() else source)
-        if not node.exists():
-            raise CameraError(
-                f"there is no camera at {node}. Plug it in, or name another under [[cameras]]"
-                " (ls /dev/v4l/by-id lists the stable names).",
-                reason="not_found",
-            )
-        capture = cv2.VideoCapture(target, cv2.CAP_V4L2)
-    else:
-        timeouts = [
-            *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(OPEN_TIMEOUT_S * 1000)),
-            *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(READ_TIMEOUT_S * 1000)),
-        ]
-        capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, timeouts)
-    if capture.isOpened():
-        return capture
-    silent = time.monotonic() - began_s >= OPEN_TIMEOUT_S - 1
-    raise CameraError(
-        f"camera {redacted(source)} does not open"
-        + (f" within {OPEN_TIMEOUT_S:.0f} s" if silent else "")
-        + ". Check its address, user name and password, and that no other program holds it.",
-        reason="timeout" if silent else "not_found",
-    )
+    def _patience_s(self) -> float:
+        """How long it may be silent from now on."""
+        silent_s = self._order.silent_s
+        if not self._order.key_frames or len(self._came_s) < 3:
+            return silent_s
+        apart_s = max(later - earlier for earlier, later in zip(self._came_s, self._came_s[1:], strict=False))
+        return min(silent_s, max(SILENT_PERIODS * self._order.period_s, SILENT_S, 3 * apart_s))
+
+    def _told(self, message: dict[str, Any]) -> None:
+        now_s = time.monotonic()
+        match message:
+            case {"is": "ready"}:
+                self._deadline_s, self._doing = now_s + OPENING_S, "hangs while it is opened"
+            case {"is": "opened"}:
+                self._deadline_s, self._doing = now_s + self._order.silent_s, "sends no new picture"
+                self._order = replace(self._order, was_there=True)
+            case {"is": "problem", "what": str(what), "reason": reason}:
+                self._said = CameraError(what, reason=reason)

@@ -1,53 +1,182 @@
-"""Live cameras: what is wrong has a reason, and no password is in it."""
+"""Live cameras in processes of their own: what is wrong has a reason, nothing is left behind, no password gets out."""
+
+import contextlib
+import os
+import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from edge_agent.capture import live
-from edge_agent.capture.live import LiveSource, open_camera
-from edge_agent.shelf import CameraError
+from edge_agent.capture.live import LiveSource
 from tests.conftest import free_port, wait_for
 
 
-def test_a_camera_that_is_not_there_is_named_with_the_remedy():
-    """A missing device node says where to look."""
-    with pytest.raises(CameraError, match=r"no camera at /dev/video77.*by-id") as caught:
-        open_camera("77")
-    assert caught.value.reason == "not_found"
-    assert caught.value.exit_status == 69
+class Camera(BaseHTTPRequestHandler):
+    """A camera with a web server: single pictures at /snap, MJPEG at /mjpeg, text at /text; /secret wants u:p@ss."""
+
+    def do_GET(self):
+        """Answer."""
+        if self.path == "/secret" and self.headers.get("Authorization") != "Basic dTpwQHNz":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="x"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif self.path == "/mjpeg":
+            self._mjpeg()
+        elif self.path in {"/snap", "/secret", "/text"}:
+            content = b"hello" if self.path == "/text" else self.server.picture()
+            self._head("text/html" if self.path == "/text" else "image/jpeg", len(content))
+            self.wfile.write(content)
+        else:
+            self.send_error(404)
+
+    def _head(self, kind, length=None):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def _mjpeg(self):
+        self._head("multipart/x-mixed-replace; boundary=--shot")
+        with contextlib.suppress(OSError):
+            while not self.server.stopping.wait(0.05):
+                content = self.server.picture()
+                self.wfile.write(b"--shot\r\nContent-Type: image/jpeg\r\n\r\n" + content + b"\r\n")
+
+    def log_message(self, *_):
+        """Say nothing."""
 
 
-def test_a_live_source_reports_why_there_is_no_picture():
-    """An address that nobody serves becomes a problem with a reason, and its password stays out of it."""
-    source = LiveSource("cam1", f"rtsp://admin:secret@127.0.0.1:{free_port()}/x")
-    try:
-        wait_for(lambda: source.problem is not None)
-        assert source.read(0.01) is None
-        assert source.problem.reason == "not_found"
-        assert "secret" not in str(source.problem)
-    finally:
-        source.close()
+class Server(ThreadingHTTPServer):
+    """The web server of that camera; every picture has another grey and the size that is set."""
+
+    daemon_threads = True
+    shape = (60, 80, 3)
+    pictures = 0
+
+    def picture(self):
+        """The next JPEG."""
+        self.pictures += 1
+        return cv2.imencode(".jpg", np.full(self.shape, self.pictures % 200, np.uint8))[1].tobytes()
 
 
-class BrokenCamera:
-    """A camera whose pictures OpenCV chokes on."""
+@pytest.fixture
+def camera():
+    """Its address is `http://127.0.0.1:{server_port}`."""
+    server = Server(("127.0.0.1", 0), Camera)
+    server.stopping = threading.Event()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server
+    server.stopping.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
-    def read(self):
-        """Fail as OpenCV does."""
-        raise cv2.error("imdecode failed")
 
-    def release(self):
-        """Nothing is held."""
-
-
-def test_a_camera_that_sends_rubbish_is_opened_again(monkeypatch):
-    """An error of OpenCV is a problem with a reason, and the camera is tried once more instead of given up."""
+@pytest.fixture
+def watch(monkeypatch):
+    """A function that opens a camera; all are closed at the end."""
+    monkeypatch.setattr(live, "BACK_OFF_S", (0.01, 0.01))
     opened = []
-    monkeypatch.setattr(live, "open_camera", lambda source: opened.append(source) or BrokenCamera())
-    monkeypatch.setattr(live, "BACK_OFF_S", (0.001, 0.001))
-    source = LiveSource("cam1", "0")
-    try:
-        wait_for(lambda: len(opened) > 2)
-        assert source.problem.reason == "decode"
-    finally:
+
+    def make(source, **more):
+        opened.append(LiveSource("cam1", source, **more))
+        return opened[-1]
+
+    yield make
+    for source in opened:
         source.close()
+
+
+def frame_of(source):
+    """The next frame."""
+    found = []
+    wait_for(lambda: found.append(source.read(0.5)) or found[-1] is not None)
+    return found[-1]
+
+
+@pytest.mark.parametrize("path", ["snap", "mjpeg"])
+def test_pictures_over_http_come_single_or_as_mjpeg(camera, watch, path):
+    """What the answer says it is decides; frames follow each other, are dated, and may change their size."""
+    source = watch(f"http://127.0.0.1:{camera.server_port}/{path}", period_s=0.1)
+    first, second = frame_of(source), frame_of(source)
+    assert first.image.shape == (60, 80, 3)
+    assert second.seq > first.seq
+    assert 0 < second.clock_s - first.clock_s < 5
+    assert second.captured_at.tzinfo is not None
+    camera.shape = (120, 160, 3)
+    wait_for(lambda: frame_of(source).image.shape == (120, 160, 3))
+    assert source.problem is None
+
+
+def test_a_single_picture_is_fetched_once_per_period(camera, watch):
+    """A camera is not asked more often than is needed."""
+    source = watch(f"http://127.0.0.1:{camera.server_port}/snap", period_s=0.3)
+    first = frame_of(source)
+    wait_for(lambda: frame_of(source).clock_s - first.clock_s > 1.0)
+    assert 4 <= camera.pictures <= 7
+
+
+@pytest.mark.parametrize(
+    ("address", "reason", "words"),
+    [
+        ("http://u:p%40ss@127.0.0.1:{port}/nothing", "not_found", "HTTP 404"),
+        ("http://u:wrong@127.0.0.1:{port}/secret", "auth", "user name"),
+        ("http://127.0.0.1:{port}/text?pwd=wrong", "not_found", "HTTP 404"),
+        ("http://127.0.0.1:{port}/text", "decode", "text"),
+        ("rtsp://u:wrong@127.0.0.1:{free}/x", "not_found", "refuses the connection"),
+        ("/dev/video77", "not_found", "no /dev/video77"),
+        ("77", "not_found", "by-id"),
+    ],
+)
+def test_every_outage_has_a_reason_and_a_remedy_and_no_password(camera, watch, address, reason, words):
+    """What is wrong is told by what the camera says, in words that name what to do."""
+    source = watch(address.format(port=camera.server_port, free=free_port()))
+    wait_for(lambda: source.problem is not None)
+    assert source.read(0) is None
+    assert source.problem.reason == reason
+    assert words in str(source.problem)
+    assert "wrong" not in str(source.problem)
+
+
+def test_a_password_is_in_neither_arguments_nor_environment(camera, watch):
+    """The process is told the address over a socket; it serves user names and passwords with odd characters."""
+    source = watch(f"http://u:p%40ss@127.0.0.1:{camera.server_port}/secret")
+    assert frame_of(source).image.shape == (60, 80, 3)
+    process = Path("/proc") / str(source.pid)
+    assert b"edge_agent.capture.child" in (process / "cmdline").read_bytes()
+    for name in ("cmdline", "environ"):
+        assert b"p%40ss" not in (process / name).read_bytes()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP])
+def test_a_process_that_dies_or_hangs_is_replaced(camera, watch, monkeypatch, how):
+    """A crash, a kill and a hang are alike: another process opens the camera, and the number of frames goes on."""
+    monkeypatch.setattr(live, "SILENT_S", 1.0)
+    source = watch(f"http://127.0.0.1:{camera.server_port}/mjpeg", period_s=0.1)
+    before, pid = frame_of(source), source.pid
+    os.kill(pid, how)
+    wait_for(lambda: source.pid not in {pid, None})
+    assert source.problem is not None
+    assert not Path(f"/proc/{pid}").exists()
+    wait_for(lambda: source.problem is None)
+    assert frame_of(source).seq > before.seq
+
+
+def test_closing_is_quick_and_leaves_nothing_behind(camera, watch):
+    """No process, no file handle, no memory with a name, even of one that hangs."""
+    handles = len(list(Path("/proc/self/fd").iterdir()))
+    source = watch(f"http://127.0.0.1:{camera.server_port}/snap")
+    frame_of(source)
+    pid = source.pid
+    os.kill(pid, signal.SIGSTOP)
+    source.close()
+    assert not Path(f"/proc/{pid}").exists()
+    wait_for(lambda: len(list(Path("/proc/self/fd").iterdir())) <= handles)

@@ -1,0 +1,110 @@
+"""Streams that FFmpeg reads, through OpenCV: RTSP, and video over HTTP that is no MJPEG. Runs in a camera's process."""
+
+import ctypes
+import os
+import time
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from edge_agent.capture.age import StreamClock
+from edge_agent.capture.outages import is_damage, told_by
+from edge_agent.capture.output import Output
+from edge_agent.shelf import CameraError
+
+OPEN_TIMEOUT_S = 10.0
+THREADS = 1
+"""Decoding in several threads would hold back a picture for each."""
+KEY_PICTURE = ord("I")
+UNBUFFERED = 2
+"""_IONBF of stdio.h."""
+
+
+class Errors:
+    """What FFmpeg writes from now on, by way of OpenCV to standard output. It says why a stream fails nowhere else."""
+
+    def __init__(self) -> None:
+        libc = ctypes.CDLL(None)
+        libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, UNBUFFERED, 0)
+        self._end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)  # if nobody reads, FFmpeg must not wait
+        os.dup2(write_end, 1)
+        os.dup2(write_end, 2)
+        os.close(write_end)
+
+    def new(self) -> Iterator[str]:
+        """The lines since the last time. They may hold addresses: they are judged, never shown."""
+        try:
+            while said := os.read(self._end, 2**16):
+                yield from said.decode(errors="replace").splitlines()
+        except BlockingIOError:
+            return
+
+
+def read(output: Output) -> None:
+    """Read the stream of an order until it ends or is silent.
+
+    Raises:
+        CameraError: Why there is no picture any more; it always ends so.
+    """
+    errors = Errors()
+    try:
+        _pass_on(_opened(output, errors), output, errors)
+    except cv2.error as error:
+        raise output.error("decode", "sends what OpenCV cannot decode") from error
+
+
+def _opened(output: Output, errors: Errors) -> cv2.VideoCapture:
+    began_s = time.monotonic()
+    settings = {
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: int(OPEN_TIMEOUT_S * 1000),
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC: int(output.patience_s * 1000),
+        cv2.CAP_PROP_N_THREADS: THREADS,
+    }
+    flat = [figure for setting in settings.items() for figure in setting]
+    capture = cv2.VideoCapture(output.order.source, cv2.CAP_FFMPEG, flat)
+    if not capture.isOpened():
+        raise _why_closed(output, list(errors.new()), time.monotonic() - began_s)
+    output.opened()
+    return capture
+
+
+def _why_closed(output: Output, lines: list[str], waited_s: float) -> CameraError:
+    if told := told_by(lines):
+        return output.error(*told)
+    if waited_s > OPEN_TIMEOUT_S - 1:
+        return output.error("timeout", f"does not answer within {OPEN_TIMEOUT_S:.0f} s")
+    if any(map(is_damage, lines)):
+        return output.error("decode", "sends what is no video")
+    return output.error("not_found", "does not open")
+
+
+def _pass_on(capture: cv2.VideoCapture, output: Output, errors: Errors) -> None:
+    """Date every picture, convert those that are due, and leave out what is damaged up to the next key picture."""
+    clock = StreamClock()
+    damaged = False
+    while True:
+        asked_s = time.monotonic()
+        if not capture.grab():
+            raise _why_ended(output, list(errors.new()), time.monotonic() - asked_s, damaged=damaged)
+        taken_s = clock.date(time.monotonic(), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+        if any(map(is_damage, errors.new())):
+            damaged = True
+        elif damaged:
+            damaged = int(capture.get(cv2.CAP_PROP_FRAME_TYPE)) != KEY_PICTURE
+        if taken_s is not None and not damaged and output.due():
+            good, image = capture.retrieve()
+            if good:
+                output.show(np.asarray(image, np.uint8), taken_s)
+        if damaged:
+            output.check("decode", "sends damaged pictures")
+        else:
+            output.check("timeout", "sends pictures that are seconds old when they come")
+
+
+def _why_ended(output: Output, lines: list[str], waited_s: float, *, damaged: bool) -> CameraError:
+    if damaged or any(map(is_damage, lines)):
+        return output.error("decode", "sends what cannot be decoded")
+    if waited_s > output.patience_s - 1:
+        return output.error("timeout", f"has sent no new picture for {waited_s:.0f} s")
+    return output.error("timeout", "has ended the stream")

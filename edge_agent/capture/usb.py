@@ -1,0 +1,59 @@
+"""USB cameras and other local devices, through Video4Linux. Runs in a camera's process."""
+
+import os
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge_agent.capture.age import StreamClock
+from edge_agent.capture.output import Output
+
+
+def node_of(source: str) -> Path:
+    """The device node of a camera that is named by its number or by a path."""
+    return Path(f"/dev/video{source}" if source.isdigit() else source)
+
+
+def read(output: Output) -> None:
+    """Read a local camera until it is gone or silent.
+
+    Raises:
+        CameraError: Why there is no picture any more; it always ends so.
+    """
+    source = output.order.source
+    node = node_of(source)
+    _check_node(node, output)
+    capture = cv2.VideoCapture(int(source) if source.isdigit() else source, cv2.CAP_V4L2)
+    if not capture.isOpened():
+        raise output.error(
+            "decode", "is there, but gives no video: another program holds it, or it is another node of the same camera"
+        )
+    output.opened()
+    clock = StreamClock()
+    while True:
+        asked_s = time.monotonic()
+        if not capture.grab():
+            _check_node(node, output, lost=True)
+            waited_s = time.monotonic() - asked_s
+            raise output.error("timeout", f"has sent no new picture for {waited_s:.0f} s")
+        taken_s = clock.date(time.monotonic(), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+        if taken_s is not None and output.due():
+            try:
+                good, image = capture.retrieve()
+            except cv2.error as error:
+                raise output.error("decode", "sends what OpenCV cannot decode") from error
+            if good:
+                output.show(np.asarray(image, np.uint8), taken_s)
+        output.check("decode", "sends what cannot be decoded")
+
+
+def _check_node(node: Path, output: Output, *, lost: bool = False) -> None:
+    """Whether the device is there and may be used."""
+    if not node.exists():
+        if lost or output.order.was_there:
+            raise output.error("unplugged", "is gone: somebody pulled the plug, or it has lost its power")
+        raise output.error("not_found", f"is not there: there is no {node}")
+    if not os.access(node, os.R_OK | os.W_OK):
+        raise output.error("auth", "may not be used by this user, who must be in the group video")
