@@ -96,7 +96,8 @@ class Agent:
 
     def _chores(self) -> None:
         """What is done between two steps beside counting."""
-        self.reloading.attend()
+        if self.health.ready:  # a reload tells systemd that we are ready again, which must not be the first time
+            self.reloading.attend()
         self.desk.attend()
         self.outlet.tend()
 

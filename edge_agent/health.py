@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from edge_agent.inference import Classifier
 from edge_agent.messages import HEALTH_SCHEMA
 
+NOTIFY_S = 0.2
+"""How long a service manager may keep us waiting when it has much to read."""
+
 
 def notify_systemd(state: str) -> None:
-    """Tell the service manager, where there is one: `READY=1`, `WATCHDOG=1`, `STOPPING=1` (sd_notify(3)).
+    """Tell the service manager, where there is one: `READY=1`, `WATCHDOG=1`, … (sd_notify(3)).
 
     Whether it listens is its own affair: where it doesn't, counting goes on.
     """
@@ -26,6 +29,7 @@ def notify_systemd(state: str) -> None:
     if address.startswith("@"):  # an abstract socket
         address = "\0" + address[1:]
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(NOTIFY_S)
         sock.sendto(state.encode(), address)
 
 
@@ -75,7 +79,8 @@ class Health:
         self._say, self._every_s = say, every_s
         self._began_s = self._said_s = time.monotonic()
         self._said_frames = 0
-        self._ready = False
+        self.ready = False
+        """Whether a first step is complete, or an outage declared, and systemd was told so."""
         self.frames = 0
         self.unread = 0
         self.looks = 0
@@ -89,8 +94,8 @@ class Health:
 
     def alive(self) -> None:
         """A step is complete, or the outage of a camera has been declared: tell systemd, and whoever listens."""
-        notify_systemd("WATCHDOG=1" if self._ready else "READY=1")
-        self._ready = True
+        notify_systemd("WATCHDOG=1" if self.ready else "READY=1")
+        self.ready = True
         now_s = time.monotonic()
         if now_s - self._said_s >= self._every_s:
             self._say(self.counters())

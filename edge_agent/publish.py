@@ -17,7 +17,6 @@ from paho.mqtt import client as paho
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.broker import (
-    CONNECT_TIMEOUT_S,
     CREDENTIALS_REFUSED,
     UNSUPPORTED_VERSION,
     Broker,
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BACK_OFF_S = (1.0, 120.0)
+LEAVE_S = 1.5
+"""How long saying `offline` may take."""
 _VERSIONS = {"auto": (paho.MQTTv5, paho.MQTTv311), "5": (paho.MQTTv5,), "3.1.1": (paho.MQTTv311,)}
 _NAMES = {paho.MQTTv5: "5", paho.MQTTv311: "3.1.1"}
 
@@ -121,7 +122,7 @@ class MqttPublisher:
         """Send what waits for at most `flush_s` seconds, publish `offline` and leave. Rows that remain stay stored."""
         self._flush_until = time.monotonic() + flush_s
         self._stopping.set()
-        self._thread.join(timeout=flush_s + CONNECT_TIMEOUT_S)
+        self._thread.join(timeout=flush_s + LEAVE_S)  # a broker that hangs keeps nobody here
 
     def _run(self) -> None:
         """The thread: whatever ends it but `stop` is told, or the device would go on counting for nobody."""

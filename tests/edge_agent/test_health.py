@@ -20,6 +20,17 @@ def test_systemd_is_told(tmp_path, monkeypatch):
         assert [manager.recv(100), manager.recv(100)] == [b"READY=1", b"WATCHDOG=1"]
 
 
+def test_a_service_manager_that_does_not_listen_holds_nobody_up(tmp_path, monkeypatch):
+    """Its queue is full after some messages; what is said then is lost, and counting goes on."""
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        monkeypatch.setattr(health, "NOTIFY_S", 0.001)
+        for _ in range(2000):
+            notify_systemd("WATCHDOG=1")
+
+
 @pytest.mark.parametrize("address", ["", "/nonexistent/notify", "@nobody-listens-here"])
 def test_a_service_manager_that_is_gone_stops_nothing(monkeypatch, address):
     """An address that leads nowhere, as a shell may have inherited it, is no error."""
