@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import suppress
 from functools import partial
 
 import paho.mqtt.client as paho
@@ -63,7 +64,7 @@ class ScriptedBroker:
             except OSError:
                 return
             self.connects += 1
-            with connection, connection.makefile("rb") as stream:
+            with connection, connection.makefile("rb") as stream, suppress(ConnectionError):
                 self._serve(connection, stream)
 
     def _serve(self, connection, stream):
