@@ -47,7 +47,12 @@ _INTRODUCTION = f"""\
 
 The agent reads one TOML file. On a device it is `/etc/shelfwatch/agent.toml`. Everything that the agent may do is in
 it; nothing is changed over the network. `shelf-agent check -c FILE` reports everything that is wrong with it at once.
-A key that is not listed here is refused. The agent reads the file when it starts: restart it after a change.
+A key that is not listed here is refused.
+
+The agent reads the file when it starts, and again on `systemctl reload shelf-agent` or the
+[command](mqtt.md#commands) `reload`. A reload takes over cameras, shelves, rules and the model, each camera for itself:
+one that the change does not concern is counted on as if nothing had happened. `site`, `device`, `heartbeat_s`,
+`[broker]` and `[outbox]` take a restart. A file that has a fault, or that changes one of these, is refused as a whole.
 
 This is a complete file. `deploy/agent.example.toml` is a longer one with comments.
 
@@ -76,9 +81,9 @@ the picture. Its slots are named `r1c1`, `r1c2`, … from the top left.
 
 ## Paths
 
-A relative path of a bundle, a key, an outbox, a password file or a clip is relative to the folder of the configuration
-file. So is that of `delegate_library` where it has a `/`; a name without one is looked for where the system's libraries
-are.
+A relative path of a bundle, a key, a certificate, an outbox, a password file, a clip or a folder of pictures is relative
+to the folder of the configuration file. So is that of `delegate_library` where it has a `/`; a name without one is
+looked for where the system's libraries are.
 
 ## Products
 
@@ -136,6 +141,7 @@ def _in_words(schema: dict[str, Any]) -> str:
         return "four corners, each `[x, y]`"
     return {
         "array": "list of texts",
+        "boolean": "`true` or `false`",
         "object": f"table of whole numbers{_range(schema.get('additionalProperties', {}))}, by product",
         "string": "id" if "pattern" in schema else schema.get("format", "text"),
         "integer": "whole number" + _range(schema),
