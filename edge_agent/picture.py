@@ -4,7 +4,8 @@ Once or twice a second a small grey picture is made of the frame and judged. Wha
 first moment; only what stays wrong for a while is said of the camera, so that a shopper who passes is no fault, and
 what was said is taken back when the picture has been good for a moment. Pure: time comes from the frame.
 
-* frozen: bit for bit the same picture for `frozen_after_s`. A sensor's noise never repeats, even through a codec.
+* frozen: for `frozen_after_s` no picture that is not, bit for bit, one of the last few. A sensor's noise never repeats;
+  a still picture that is encoded anew gives a handful of pictures in turn, one for each place between two key frames.
 * dark: hardly anything in it is brighter than `dark_below`.
 * blocked: hardly any structure, though it is not dark: a hand or a bag at the lens, or paint on it.
 * blurred: its edges are far less sharp than is usual for this view.
@@ -25,6 +26,8 @@ from edge_agent.viewpoint import FIXED_MIN, Edges, Landmarks, Viewpoint, displac
 
 JUDGE_EVERY_S = 0.5
 """A picture is judged this often; a vote on a slot takes as long, so that no bad picture gets that far."""
+KNOWN_PICTURES = 64
+"""A picture is fresh when it is none of so many before it: the key frames of a stream are not that far apart."""
 BAD_AFTER_S: dict[PictureReason, float] = {"frozen": 0.0, "dark": 2.0, "blocked": 6.0, "blurred": 6.0, "moved": 4.0}
 """How long a picture must be bad before that is said of the camera."""
 ELSEWHERE_AFTER_S = 7.0
@@ -83,13 +86,14 @@ class PictureState:
     """What is thought of a camera's pictures.
 
     `wrong` is what the newest judged picture looks like, since `wrong_s`, and `bad_s` since when there was anything
-    wrong at all; `declared` is what is said of the camera. `same_s` is since when the picture is the very same.
+    wrong at all; `declared` is what is said of the camera. `known` holds the checksums of the last different pictures,
+    and `fresh_s` is when the newest of them came.
     """
 
     marks: Landmarks | None = None
     judged_s: float = -inf
-    checksum: int | None = None
-    same_s: float = 0.0
+    known: tuple[int, ...] = ()
+    fresh_s: float = 0.0
     wrong: PictureReason | None = None
     wrong_s: float = 0.0
     bad_s: float = 0.0
@@ -134,8 +138,9 @@ def judge(
     wh = small_wh(frame.image) if view is None else (view.grey.shape[1], view.grey.shape[0])
     look = glance(frame.image, wh, dark_below=judging.dark_below)
     checksum = zlib.crc32(look.grey.data)
-    same_s = state.same_s if checksum == state.checksum else now_s
-    state = replace(state, judged_s=now_s, checksum=checksum, same_s=same_s)
+    state = replace(state, judged_s=now_s)
+    if checksum not in state.known:
+        state = replace(state, known=(*state.known[1 - KNOWN_PICTURES :], checksum), fresh_s=now_s)
     wrong = _plainly_wrong(state, look, frame, judging)
     if wrong is not None:
         return replace(_held(state, wrong, now_s, BAD_AFTER_S[wrong]), learning=(), seen=None)
@@ -146,7 +151,7 @@ def judge(
 
 def interrupted(state: PictureState) -> PictureState:
     """The camera gave no picture: what comes next is not a continuation of what was."""
-    return replace(state, judged_s=-inf, checksum=None, wrong=None, seen=None, learning=())
+    return replace(state, judged_s=-inf, known=(), wrong=None, seen=None, learning=())
 
 
 def _plainly_wrong(state: PictureState, look: Glance, frame: Frame, judging: Judging) -> PictureReason | None:
@@ -157,7 +162,7 @@ def _plainly_wrong(state: PictureState, look: Glance, frame: Frame, judging: Jud
     usual = view.structure if view is not None else 0.0
     if look.structure < max(BLOCKED_BELOW, BLOCKED_OF_USUAL * usual) * (EASE if said == "blocked" else 1):
         return "blocked"
-    if frame.clock_s - state.same_s >= judging.frozen_after_s:
+    if frame.clock_s - state.fresh_s >= judging.frozen_after_s:
         return "frozen"
     height, width = frame.image.shape[:2]
     if view is None or view.frame_wh != (width, height):  # sharpness compares only at the same size

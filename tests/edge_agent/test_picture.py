@@ -140,6 +140,14 @@ def test_the_same_picture_bit_for_bit_is_frozen(scene, eye):
     assert said[-1] is None
 
 
+def test_a_still_picture_that_is_encoded_anew_is_frozen_too(scene, eye):
+    """A camera whose sensor hangs sends, between two key frames, the same few pictures again and again."""
+    eye.judging = Judging(frozen_after_s=8)
+    group = [noisy(scene.frame(6.0), place, sigma=0.5) for place in range(5)]
+    said, _ = eye.watch(lambda t_s: group[round(t_s / PERIOD_S) % 5], 14)
+    assert said[-1] == "frozen"
+
+
 def test_a_shelf_where_nothing_happens_is_not_frozen(scene, eye):
     """A sensor's noise is enough to tell a live picture from a frozen one."""
     still = scene.frame(6.0)
