@@ -140,7 +140,7 @@ def agent_runs(outbox: Path) -> bool:
 
 def _camera(camera: CameraSection) -> str:
     shown = redacted(camera.source)
-    if not (is_stream(camera.source) or is_device(camera.source)):
+    if not (is_stream(camera.source) or is_device(camera.source) or Path(camera.source).is_dir()):
         info = clip_info(Path(camera.source))
         return f"a clip of {info.frame_wh[0]} × {info.frame_wh[1]} at {info.fps:.3g} frames/s"
     source = open_cameras([camera])[camera.id]

@@ -81,8 +81,8 @@ the picture. Its slots are named `r1c1`, `r1c2`, … from the top left.
 
 ## Paths
 
-A relative path of a bundle, a key, a certificate, an outbox, a password file, a clip or a folder of pictures is relative
-to the folder of the configuration file. So is that of `delegate_library` where it has a `/`; a name without one is
+A relative path (of a bundle, a key, a certificate, an outbox, a password file, a clip or a folder of pictures) begins
+at the folder of the configuration file. So does that of `delegate_library` where it has a `/`; a name without one is
 looked for where the system's libraries are.
 
 ## Products

@@ -81,6 +81,7 @@ class Running:
         return {
             "frame_age_s": ages,
             "frames_replaced": sum(f.source.replaced for f in self.feeds if isinstance(f.source, LiveSource)),
+            "camera_opens": {f.watch.camera: f.source.opens for f in self.feeds if isinstance(f.source, LiveSource)},
             "inference_ms_p50": p50_p95[0] if p50_p95 else None,
             "inference_ms_p95": p50_p95[1] if p50_p95 else None,
             "frames_stale": {f.watch.camera: f.stale for f in self.feeds},

@@ -42,6 +42,8 @@ class LiveSource:
         self.problem: CameraError | None = None
         self.replaced = 0
         """Frames that newer ones replaced before anybody read them."""
+        self.opens = 0
+        """How often a process was started for it."""
         self._stopping = threading.Event()
         self._fresh = threading.Condition()
         """Guards what follows; told when there is a frame."""
@@ -90,6 +92,7 @@ class LiveSource:
     def _run(self) -> None:
         lost_s, seq = time.monotonic(), self._seq
         while not self._stopping.is_set():
+            self.opens += 1
             try:
                 self._attend(CameraProcess(self._order))
             except CameraError as error:

@@ -161,7 +161,7 @@ def test_check_names_every_problem_with_its_remedy(config):
     """A missing camera and an absent broker are both told, each with what to do; the status is 69."""
     done = agent("check", "-c", config(port=free_port(), source="/dev/video77"))
     assert done.returncode == 69
-    assert "no camera at /dev/video77" in done.stdout
+    assert "there is no /dev/video77" in done.stdout
     assert "no MQTT broker at 127.0.0.1" in done.stdout
     assert "Check host and port under [broker]" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
