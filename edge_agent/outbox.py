@@ -114,6 +114,8 @@ class Outbox:
                 self._held_bytes -= len(self._held.popleft().event.text)
                 self._lost += 1
             self.tend()
+            if self._held and self._spool is not None:  # on a full disk; should we be killed, the next run tells
+                self._spool.bear_witness(len(self._held) + self._lost)
             return self._last_seq
 
     def peek(self, limit: int, *, after_seq: int = 0) -> list[Row]:
@@ -195,12 +197,16 @@ class Outbox:
 
     def _store(self) -> bool:
         """Move what is in memory to the disk, in order, a transaction at a time; whether nothing is left there."""
-        while self._held or (self._lost and self._tried(lambda spool: spool.depth())):
-            now_s, some = self._clock(), list(islice(self._held, AT_ONCE))
+        at_once = AT_ONCE
+        while self._held or (self._lost and self._tried(Spool.depth)):
+            now_s, some = self._clock(), list(islice(self._held, at_once))
             events = [replace(held.event, age_s=now_s - held.came_s) for held in some]
             store = partial(Spool.store, events=events, lost=self._lost, held=len(self._held) - len(some))
             if self._tried(store) is None:
-                return False
+                if self._spool is None or at_once == 1:
+                    return False
+                at_once = max(1, len(some) // 8)  # the room may do for fewer of them
+                continue
             self._lost = 0
             for _ in some:
                 self._held_bytes -= len(self._held.popleft().event.text)

@@ -1,4 +1,4 @@
-"""A process that puts scans into an outbox for as long as it lives, and says on its standard output what is committed.
+"""A process that puts scans into an outbox for as long as the disk takes them, and says on its output what is committed.
 
 Run: python -m benchmarks.faults.committer OUTBOX
 """
@@ -13,7 +13,7 @@ def main() -> None:
     """Each scan is one to three events; event n says n. A line tells the number of the last one on the disk."""
     outbox, told = Outbox(Path(sys.argv[1]), ballast_bytes=2**20), 0
     number = outbox.last_seq()
-    while True:
+    while outbox.trouble is None:
         scan = range(number + 1, number + 2 + number % 3)
         seq = outbox.put([("t", {"type": "counts", "n": n, "pad": "x" * (n * 37 % 400)}) for n in scan])
         number = scan[-1]

@@ -67,10 +67,9 @@ def _commit_until_cut(disk: LoopDisk, path: Path, after_s: float) -> int:
     command = [sys.executable, "-m", "benchmarks.faults.committer", str(path)]
     with subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:  # noqa: S603 (ours)
         assert child.stdout is not None  # noqa: S101 (it has a pipe)
-        told = int(child.stdout.readline())
-        until_s = time.monotonic() + after_s
+        told, until_s = int(child.stdout.readline()), time.monotonic() + after_s
         while time.monotonic() < until_s:
-            told = int(child.stdout.readline())
+            told = int(child.stdout.readline())  # nothing to read: it has ended before the cut
         disk.pull_the_plug()
         child.kill()
     return told

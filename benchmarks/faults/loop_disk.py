@@ -8,6 +8,7 @@ import os
 import shutil
 import struct
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from typing import Self
 SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN: from now on nothing reaches the disk, as if the plug had been pulled."""
 NO_LOG_FLUSH = 2
+GONE_S = 10.0
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
@@ -42,7 +44,13 @@ class LoopDisk:
         self._device = ""
 
     def __enter__(self) -> Self:
-        """Make and mount it."""
+        """Make and mount it.
+
+        Where others make mount namespaces meanwhile, such as containers, these get a copy of it, which would keep it
+        alive when it is unmounted. So it lies below a mount that shares what happens to it.
+        """
+        _run("mount", "--bind", str(self.folder.parent), str(self.folder.parent))
+        _run("mount", "--make-shared", str(self.folder.parent))
         self.folder.mkdir()
         with self._image.open("wb") as image:
             image.truncate(self._size_mb * 2**20)
@@ -62,6 +70,7 @@ class LoopDisk:
         _run("losetup", "--detach", self._device)
         self._image.unlink()
         self.folder.rmdir()
+        _run("umount", "--lazy", str(self.folder.parent))
 
     @property
     def mounted(self) -> bool:
@@ -79,6 +88,11 @@ class LoopDisk:
     def unmount(self) -> None:
         """Unmount it, which succeeds only when nobody has a file open."""
         _run("umount", str(self.folder))
+        until_s = time.monotonic() + GONE_S
+        while Path(f"/sys/fs/ext4/{Path(self._device).name}").exists():
+            if time.monotonic() > until_s:
+                raise AssertionError(f"{self._device} is unmounted, but something keeps it alive for {GONE_S:.0f} s")
+            time.sleep(0.01)
 
     def mend(self) -> None:
         """Have its errors forgotten, as an operator would: unmount, check, mount."""
