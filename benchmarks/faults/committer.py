@@ -1,4 +1,4 @@
-"""A process that puts scans into an outbox for as long as the disk takes them, and says on its output what is committed.
+"""A process that puts scans into an outbox for as long as the disk takes them, and says what is committed.
 
 Run: python -m benchmarks.faults.committer OUTBOX
 """

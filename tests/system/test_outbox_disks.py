@@ -1,4 +1,4 @@
-"""The outbox on a real ext4 file system in a file: plug pulled, full, read-only. Counting goes on, nothing is unsaid."""
+"""The outbox on a real ext4 file system in a file: plug pulled, full, read-only. Counting goes on, nothing unsaid."""
 
 import pytest
 
