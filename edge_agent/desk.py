@@ -96,7 +96,7 @@ class Desk:
         folder = self._running.settings.outbox.path.parent / FOLDER
         try:
             stored = [store(folder, shelves, outcome) for shelves, outcome in todo]
-            words = ", ".join(str(picture["path"]) for picture in stored)
+            words = ", ".join(f"{picture['path']} (taken at {picture['frame_ts']})" for picture in stored)
             result = Result(ok=True, message=f"stored on the device: {words}", facts={"pictures": stored})
         except Exception as error:  # noqa: BLE001 — a full disk or a fault of ours: it is the answer, and no more
             result = Result(ok=False, message=f"the picture cannot be stored in {folder} ({error})")

@@ -13,6 +13,7 @@ from edge_agent.access import look_at_permissions
 from edge_agent.broker import broker_of
 from edge_agent.capture.address import is_device
 from edge_agent.config import CameraSection, Settings
+from edge_agent.engines import NAMES
 from edge_agent.finding import Finding, doubtful, failed, fine
 from edge_agent.machine import look_at_clock, look_at_disk, look_at_heat, look_at_memory
 from edge_agent.network import look_at_network
@@ -58,7 +59,7 @@ def _still_needed_mb(settings: Settings) -> float:
 
 def _model(settings: Settings, *, at_work: bool) -> Finding:
     found = check.look_at_model(settings)
-    if at_work and settings.model.delegate == "edgetpu" and found.level == "wrong":
+    if at_work and found.level != "ok" and NAMES["edgetpu"] in found.words:
         return doubtful("model", f"{found.words} But an agent is running, and an Edge TPU serves one program only.")
     return found
 

@@ -19,27 +19,19 @@ from tests.conftest import wait_for
 ROOT = "shelfwatch/demo/shelf-1"
 
 
-class StillCamera(SimulatedCamera):
-    """The shelf of one moment: its counts never change."""
-
-    def read(self, timeout_s):
-        """The first picture again, taken now."""
-        self.scene, scene = Still(self.scene), self.scene
-        try:
-            return super().read(timeout_s)
-        finally:
-            self.scene = scene
-
-
 @dataclass(frozen=True)
 class Still:
     """A scene in which nothing happens, but for the noise of a camera."""
 
-    scene: Scene
+    pictures: tuple
 
     def frame(self, at_s):
-        """The first second, over and over."""
-        return self.scene.frame(at_s % 1.0)
+        """The first pictures, over and over."""
+        return self.pictures[int(at_s * 15) % len(self.pictures)]
+
+
+SCENE = Scene(7)
+STILL = Still(tuple(SCENE.frame(n / 15) for n in range(4)))
 
 
 @dataclass
@@ -80,8 +72,9 @@ def running(tmp_path, mosquitto, subscribe):
     @contextmanager
     def run():
         path = write_config(tmp_path, port=mosquitto.port, protocol="5")
+        path.write_text(path.read_text().replace("fps = 5.0", "fps = 15") + "[counting]\nwindow_s = 0.2\n")
         consumer = subscribe(mosquitto.port)
-        with Agent(load(path), sources={CAMERA: StillCamera(Scene(7))}, path=path) as agent:
+        with Agent(load(path), sources={CAMERA: SimulatedCamera(STILL)}, path=path) as agent:
             thread = threading.Thread(target=agent.run)
             thread.start()
             try:
