@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge_agent.config import load
+from edge_agent.demo.store import write_config
+from edge_agent.running import feed_of
 from edge_agent.shelf import Slot
 from edge_agent.viewpoint import Viewpoint
 from edge_agent.views import view_file
@@ -79,3 +82,14 @@ def test_a_view_can_be_forgotten(shelf, tmp_path):
     file.keep(None)
     assert file.load() is None
     assert not file.path.exists()
+
+
+def test_a_camera_is_opened_with_the_view_that_was_kept_of_it(tmp_path):
+    """What one run hands out to be kept is what the next one begins with, in a folder beside the outbox."""
+    settings = load(write_config(tmp_path, port=1883))
+    camera = settings.cameras[0]
+    first = feed_of(settings, camera, source=None)
+    assert first.watch.viewpoint is None
+    first.keep(VIEW)
+    assert (tmp_path / "views" / f"{camera.id}.npz").is_file()
+    assert np.array_equal(feed_of(settings, camera, source=None).watch.viewpoint.grey, GREY)
