@@ -89,6 +89,8 @@ class Outbox:
         self._opened = False
         self.epoch = ""
         """The random id of the outbox; empty while it could not be opened yet."""
+        self.begins_at = 1
+        """The `seq` of the first event of this epoch: 1, or what follows on a damaged outbox that was replaced."""
         self.trouble: str | None = None
         """Why the disk is not used at present, in words for a person."""
         try:
@@ -285,7 +287,8 @@ class Outbox:
     def _note(self) -> None:
         """Keep what must be known while the file is not open."""
         if self._spool is not None:
-            self.epoch, self._last_seq = self._spool.epoch, self._spool.last_seq()
+            self.epoch, self.begins_at = self._spool.epoch, self._spool.begins_at
+            self._last_seq = self._spool.last_seq()
 
     def _suffer(self, error: SpoolError) -> None:
         """Take note of a failure, and wait for longer each time. From a full disk one can still read and delete."""

@@ -225,6 +225,11 @@ class Spool:
         return self._books.head.last
 
     @property
+    def begins_at(self) -> int:
+        """The `seq` of the first event of this epoch: 1, or what follows on a damaged outbox that was replaced."""
+        return self._books.head.base + 1
+
+    @property
     def untold(self) -> bool:
         """Whether this outbox holds what was saved of a damaged one, and no event yet that says so."""
         return self._books.head.last == self._books.head.base and self._books.head.depth > 0

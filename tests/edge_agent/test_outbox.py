@@ -173,6 +173,7 @@ def test_a_damaged_outbox_is_replaced_and_says_so(tmp_path, make, caplog):
     assert [(row.key, row.body.get("n")) for row in rows[:4]] == [((epoch, n + 1), n) for n in (0, 1, 2, 4)]
     assert [row.key for row in rows[4:]] == [(again.epoch, 6), (again.epoch, 7)]
     assert again.epoch != epoch
+    assert again.begins_at == 6
     told = rows[4].body
     aside = tmp_path / told.pop("moved_to")
     assert told.pop("ts").endswith("Z")
