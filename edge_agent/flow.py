@@ -121,7 +121,7 @@ class Flow:
             if self._rows.ack_upto(epoch, seq) is None:
                 return False
         else:
-            rows = self._rows.peek(seq - first[0].key[1] + 1)
+            rows = self._rows.peek(min(seq - first[0].key[1] + 1, 10 * BATCH))
             self._rows.ack([row.seq for row in rows if row.key[0] == epoch and row.key[1] <= seq])
         self._find_watermark()
         return True

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 BACK_OFF_S = (1.0, 120.0)
 LEAVE_S = 1.5
-"""How long saying `offline` may take."""
+"""How long the goodbye may take. Who is still trying to connect has nobody to say it to, and is not waited for."""
 _VERSIONS = {"auto": (paho.MQTTv5, paho.MQTTv311), "5": (paho.MQTTv5,), "3.1.1": (paho.MQTTv311,)}
 _NAMES = {paho.MQTTv5: "5", paho.MQTTv311: "3.1.1"}
 
@@ -173,6 +173,13 @@ class MqttPublisher:
             return "mute"
         if welcome.code.is_failure:
             return self._refused(welcome.code)
+        session = Session(client, self._parts, version=version, receive_maximum=welcome.receive_maximum)
+        return self._session(session, version)
+
+    def _session(self, session: Session, version: Any) -> Literal["served", "unserved"]:
+        """Deliver in a connection that stands, until it ends."""
+        if self._stopping.is_set() and time.monotonic() > self._flush_until:
+            return "unserved"  # nobody waits for us any more, and the outbox is closed
         acknowledged = self.tally.acknowledged
         self.tally.connected, self.tally.protocol = True, _NAMES[version]
         self.tally.connects += 1
@@ -180,7 +187,6 @@ class MqttPublisher:
         log.info(
             "connected to %s, MQTT %s%s", self._broker.where, self.tally.protocol, ", TLS" * bool(self._broker.tls)
         )
-        session = Session(client, self._parts, version=version, receive_maximum=welcome.receive_maximum)
         try:
             session.deliver(self._finished)
         except BrokerError as error:

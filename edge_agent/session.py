@@ -131,7 +131,9 @@ class Session:
             int, Sent | str | Command
         ] = {}  # message id → an event, a retained topic, an answer's command
         self._failure: ShelfwatchError | None = None
+        self._why = ""
         client.on_publish = self._on_publish
+        client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = lambda _client, _userdata, message: parts.inbox.take(message)
 
@@ -154,7 +156,7 @@ class Session:
                 if self._failure is not None:
                     raise self._failure
                 if not stands:
-                    log.warning("the connection to the broker is gone")
+                    log.warning("the connection to the broker is gone%s", self._why)
                     return
             self._parts.flow.forget(now=True)
         except ShelfwatchError:
@@ -244,6 +246,11 @@ class Session:
                 self._parts.flow.acknowledged(sent)
             elif isinstance(sent, str):
                 self._parts.outgoing.arrived(sent)
+
+    def _on_disconnect(self, _client: Any, _u: Any, flags: Any, code: ReasonCode, _properties: Any) -> None:
+        """On MQTT 5 a broker says why it hangs up: such as that somebody else has come with our client id."""
+        if flags.is_disconnect_packet_from_server:
+            self._why = f": {code}"
 
     def leave(self) -> None:
         """Say `offline`, as the last will would, and close."""

@@ -26,6 +26,16 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+def lacking() -> str | None:
+    """Which of them this machine has not, in words; None where it has all."""
+    found = {
+        "mosquitto": shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin"),
+        "PostgreSQL": list(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+    }
+    missing = [name for name, where in found.items() if not where]
+    return f"{' and '.join(missing)} missing: run deploy/setup-system.sh test" if missing else None
+
+
 def until(condition: Callable[[], object], timeout_s: float, what: str) -> None:
     """Wait until a condition holds.
 
