@@ -23,7 +23,7 @@ from edge_agent.messages import timestamp
 from edge_agent.shelf import SpoolError
 from edge_agent.spool import Spool
 from edge_agent.spool_beside import Ballast, operator_must_act
-from edge_agent.spool_file import DiskFullError, SpoolDamagedError
+from edge_agent.spool_file import DiskFullError, SpoolDamagedError, SpoolUnreadableError
 from edge_agent.spool_rows import Event, Row
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ AT_ONCE = 500
 """Events of a transaction when those in memory are stored at last."""
 RETRY_S = (1.0, 30.0)
 """Pause after the first failure, and the longest."""
+UNREADABLE = 5
+"""Failures, half a minute together, after which a file that cannot be read is replaced: the disk may just be away."""
 TEND_S = 60.0
 """How often the age of events, the clock and the ballast are looked after."""
 DAY_S = 86400.0
@@ -258,7 +260,7 @@ class Outbox:
             try:
                 return action(self._spool if self._spool is not None else self._reopened())
             except SpoolDamagedError as error:
-                if last:
+                if last or (isinstance(error, SpoolUnreadableError) and self._fails < UNREADABLE):
                     raise
                 self._shut()
                 try:

@@ -54,6 +54,10 @@ class SpoolDamagedError(SpoolError):
         )
 
 
+class SpoolUnreadableError(SpoolDamagedError):
+    """The disk cannot read the file, or part of it: the whole disk is away, or a sector of it is gone for ever."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """What an outbox has numbered: the epoch's events are those beyond `base` and up to `last`; `depth` events wait.
@@ -111,7 +115,7 @@ def translated(path: Path | str, verb: str, *, opening: bool = False) -> Iterato
     """Raise what the disk or the database says as an error of ours; while opening, more passes for damage.
 
     Raises:
-        SpoolDamagedError: The file is not what was written.
+        SpoolDamagedError: The file is not what was written, or cannot be read.
         DiskFullError: The disk is full.
         SpoolError: Anything else.
     """
@@ -121,6 +125,8 @@ def translated(path: Path | str, verb: str, *, opening: bool = False) -> Iterato
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)  # without a code: text that is no text
         if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code in _TWICE or code == _TORN:
             raise SpoolDamagedError(path, str(error)) from error
+        if code in (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_CORRUPTFS):
+            raise SpoolUnreadableError(path, str(error)) from error
         if opening and code & 0xFF not in _DISK:
             raise SpoolDamagedError(path, str(error)) from error
         kind = DiskFullError if code & 0xFF == sqlite3.SQLITE_FULL else SpoolError

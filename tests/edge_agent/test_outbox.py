@@ -16,6 +16,7 @@ from edge_agent.outbox import Outbox
 from edge_agent.shelf import SpoolError
 from edge_agent.spool import Spool, SpoolInUseError
 from edge_agent.spool_beside import KEPT_DAMAGED, Ballast
+from edge_agent.spool_file import SpoolUnreadableError
 
 
 @pytest.fixture
@@ -201,6 +202,29 @@ def test_damage_that_shows_while_running_is_replaced_in_place(make):
     assert [row.key for row in rows] == [*((epoch, n) for n in range(1, 301) if n != 7), (outbox.epoch, 301)]
     assert rows[-1].body["missing"] == 1
     assert put(outbox, 300) == 302
+
+
+def test_a_file_with_a_sector_that_cannot_be_read_is_replaced_after_a_while(tmp_path, make, clock):
+    """The disk may be away for a moment; when it stays so, but takes a new file, the outbox begins anew."""
+    outbox = make()
+    put(outbox, *range(5))
+    epoch, really = outbox.epoch, outbox._open_spool
+
+    def open_spool():
+        if not list(tmp_path.glob("*.damaged-*")):
+            raise SpoolUnreadableError(tmp_path / "o.db", "disk I/O error")
+        return really()
+
+    outbox._open_spool = open_spool
+    outbox._shut()
+    began_s = clock[0]
+    while outbox.epoch == epoch:
+        put(outbox, 5)
+        clock[0] += 1.0
+        assert clock[0] - began_s < 60.0
+    assert clock[0] - began_s > 25.0
+    assert outbox.trouble is None
+    assert set(numbers(outbox)) == {0, 1, 2, 3, 4, "outbox_replaced", 5}
 
 
 def test_a_damaged_outbox_that_was_empty_waits_for_an_event_to_say_so(tmp_path, make):
