@@ -12,12 +12,14 @@ import json
 import logging
 import random
 import signal
+import struct
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+from paho.mqtt import MQTTException
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -35,6 +37,8 @@ TOO_MANY = 20 * BATCH
 """A broker that sends on without acknowledgements is left alone from here on, until the database is back."""
 SESSION_EXPIRY_S = 7 * 24 * 3600
 BACK_OFF_S = (1.0, 60.0)
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, AssertionError, struct.error, MQTTException)
+"""What paho raises on bytes that are not MQTT."""
 REFUSED = (134, 135)  # user name or password, not authorized
 CONFIGURATION = 78
 
@@ -76,7 +80,10 @@ class Connection:
         Raises:
             SettingsError: The broker refuses who we are, or what we ask for.
         """
-        stands = self._client.loop(timeout=timeout_s) == paho.MQTT_ERR_SUCCESS
+        try:
+            stands = self._client.loop(timeout=timeout_s) == paho.MQTT_ERR_SUCCESS
+        except MALFORMED:
+            stands = False
         if self._refusal is not None:
             raise configuration.SettingsError(self._refusal)
         return stands

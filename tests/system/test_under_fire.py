@@ -1,8 +1,16 @@
 """Delivery end to end while its parts are killed: what `benchmarks/bench_faults.py broker` does at length."""
 
+import signal
+
 import pytest
 
 from benchmarks.faults.broker import LEAST_PER_S, day_away, under_fire
+from benchmarks.faults.services import SITE, Mosquitto, Postgres, ingest, rows
+from edge_agent.broker import Broker
+from edge_agent.messages import Topics
+from edge_agent.outbox import Outbox
+from edge_agent.publish import MqttPublisher
+from tests.conftest import wait_for
 
 pytestmark = pytest.mark.system
 
@@ -29,3 +37,30 @@ def test_a_backlog_arrives_in_order_and_fast():
     assert day.arrived == day.events
     assert day.out_of_order == 0
     assert day.per_s >= LEAST_PER_S
+
+
+def test_what_overflowed_in_the_brokers_queue_is_sent_again_unasked(tmp_path):
+    """An ingest hangs, and mosquitto silently drops what it has no room for; all is stored when it goes on."""
+    topics, count = Topics(SITE, "dev"), 3000
+    with Postgres() as postgres:
+        broker = Mosquitto.at(tmp_path, queued=300)
+        consumer = ingest(tmp_path, broker.port, postgres.database("x"))
+        broker.start()
+        consumer.start()
+        wait_for(lambda: "reading" in consumer.log.read_text(), 20)
+        consumer.process.send_signal(signal.SIGSTOP)
+        outbox = Outbox(tmp_path / "o.db", ballast_bytes=0)
+        where = Broker("127.0.0.1", broker.port, client_id="dev", delivery="end-to-end")
+        publisher = MqttPublisher(where, topics, outbox)
+        publisher.start()
+        for _ in range(0, count, 500):
+            outbox.put([(topics.event("a"), {"type": "counts", "shelf": "a"})] * 500)
+        wait_for(lambda: publisher.tally.acknowledged > count, 30)  # news is not held up by a consumer that is away
+        assert outbox.depth() == count
+        consumer.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: outbox.depth() == 0, 120)
+        assert rows(postgres.conninfo("x"), "SELECT count(*), max(seq) FROM shelf_event") == [(count, count)]
+        publisher.stop()
+        outbox.close()
+        consumer.stop()
+        broker.stop()
