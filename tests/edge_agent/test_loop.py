@@ -127,7 +127,7 @@ def test_the_reason_of_an_outage_is_corrected_when_it_is_known(watch):
 
 def test_a_dead_camera_takes_nothing_from_the_others(watch):
     """Beside three cameras that never give a picture, one with 20 a second has at least 95 % of them counted."""
-    seconds, fps = 3.0, 20
+    seconds, fps = 2.0, 20
     dead = [loop.Feed(watch(f"dead{n}"), DeadCamera(), period_s=1 / fps) for n in range(3)]
     alive = loop.Feed(watch(), SteadyCamera("cam1", fps=fps, seconds=seconds), period_s=1 / fps)
     sink = Sink()
