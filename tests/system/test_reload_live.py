@@ -1,5 +1,6 @@
 """The service's command with its signals: a reload never stops the counting, and a stop waits for nobody."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -7,10 +8,13 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
 import pytest
 
+from edge_agent.agent import Agent
+from edge_agent.config import load
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import write_config
 from tests.conftest import wait_for
@@ -132,3 +136,70 @@ def test_a_stop_takes_less_than_systemd_allows_even_if_the_broker_hangs(store, t
     print(f"stopped in {took_s:.1f} s while the broker hung")  # noqa: T201
     assert took_s < 5
     wait_for(lambda: consumer.of("shelf-1/status")[-1] == "offline")
+
+
+CAMERA = """
+[[cameras]]
+id = "{name}"
+source = "{address}"
+fps = {fps}
+[[shelves]]
+id = "shelf-{name}"
+camera = "{name}"
+[[shelves.slots]]
+id = "s"
+corners = [[0.1, 0.3], [0.9, 0.3], [0.9, 0.9], [0.1, 0.9]]
+"""
+
+
+def write_two(folder, address, port, *, fps):
+    """Two cameras at one address; the second is asked `fps` times a second."""
+    path = write_config(folder, port=port, protocol="5", heartbeat_s=0.5)
+    head = path.read_text().split("[[cameras]]")[0]
+    cameras = [CAMERA.format(name=name, address=address, fps=each) for name, each in (("left", 5), ("right", fps))]
+    path.write_text(head + "".join(cameras))
+    return path
+
+
+def test_a_camera_that_a_reload_does_not_concern_keeps_its_process(tmp_path, rtsp_server, mosquitto, subscribe):
+    """Over ten reloads the one is never closed and always online; the other one's processes do not pile up."""
+    consumer = subscribe(mosquitto.port)
+    path = write_two(tmp_path, rtsp_server.address, mosquitto.port, fps=5)
+    with Agent(load(path), path=path) as agent:
+        thread = threading.Thread(target=agent.run)
+        thread.start()
+        try:
+            for name in ("left", "right"):
+                wait_for(lambda name=name: consumer.of(f"camera/{name}/status"), timeout_s=30)
+            left = agent.running.feed("left")
+            pid, watch, pids = left.source.pid, left.watch, {agent.running.feed("right").source.pid}
+            for n in range(10):
+                told = len(consumer.of("/info"))
+                write_two(tmp_path, rtsp_server.address, mosquitto.port, fps=2 + n % 2)
+                agent.reloading.asked.set()
+                wait_for(lambda told=told: len(consumer.of("/info")) > told)
+                assert consumer.of("/info")[-1]["reload"]["ok"]
+                wait_for(lambda: agent.running.feed("right").seen_s is not None, timeout_s=30)
+                pids.add(agent.running.feed("right").source.pid)
+            assert (left.source.pid, agent.running.feed("left").watch) == (pid, watch)
+            assert len(pids) > 5
+            assert {camera["status"] for camera in consumer.of("camera/left/status")} == {"online"}
+            wait_for(lambda: processes_of_ours() == {left.source.pid, agent.running.feed("right").source.pid})
+        finally:
+            agent.stop.set()
+            thread.join(10)
+    wait_for(lambda: not processes_of_ours())
+
+
+def processes_of_ours():
+    """The processes of cameras that are children of this one."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+            words = stat.with_name("cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(fields[1]) == os.getpid() and b"capture" in words:
+            found.add(int(stat.parent.name))
+    return found
