@@ -192,12 +192,16 @@ def aside_of(path: Path, now: datetime) -> Path:
 
 
 def move_aside(path: Path, aside: Path) -> None:
-    """Rename a database, with what belongs to it.
+    """Give a database, with what belongs to it, another name. Where it can, the database keeps its own one, too.
+
+    So there is one at any time, should the power be cut before the new one takes that name.
 
     Raises:
         OSError: The disk does not let us.
     """
-    for suffix in ("", "-wal", "-shm"):
+    with suppress(OSError):  # there are file systems without links, and the database may be what is missing
+        os.link(path, aside)
+    for suffix in ("-wal", "-shm") if aside.exists() else ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             os.replace(f"{path}{suffix}", f"{aside}{suffix}")  # noqa: PTH105
 

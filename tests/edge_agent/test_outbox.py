@@ -15,7 +15,7 @@ from edge_agent import outbox as outboxes
 from edge_agent.outbox import Outbox
 from edge_agent.shelf import SpoolError
 from edge_agent.spool import Spool, SpoolInUseError
-from edge_agent.spool_beside import KEPT_DAMAGED, Ballast
+from edge_agent.spool_beside import KEPT_DAMAGED, Ballast, move_aside
 from edge_agent.spool_file import SpoolUnreadableError
 
 
@@ -225,6 +225,29 @@ def test_a_file_with_a_sector_that_cannot_be_read_is_replaced_after_a_while(tmp_
     assert clock[0] - began_s > 25.0
     assert outbox.trouble is None
     assert set(numbers(outbox)) == {0, 1, 2, 3, 4, "outbox_replaced", 5}
+
+
+@pytest.mark.parametrize("step", ["beside", "moved", "renamed"])
+def test_a_power_cut_in_the_middle_of_a_replacement_loses_nothing(tmp_path, make, step):
+    """However far it came, the next start replaces the outbox again, and every event is there."""
+    with closing(make()) as outbox:
+        put(outbox, *range(5))
+        epoch = outbox.epoch
+    path, aside = tmp_path / "o.db", tmp_path / "o.db.damaged-20261123T031209Z"
+    mark = Path(f"{path}.mark").read_bytes()
+    Path(f"{path}.mark").write_bytes(b"damaged")
+    if step == "beside":
+        Path(f"{path}.new").write_bytes(b"half a file")
+    elif step == "moved":
+        move_aside(path, aside)
+    else:
+        make().close()
+        Path(f"{path}.mark").write_bytes(mark)
+    again = make()
+    put(again, 5)
+    assert [n for n in numbers(again) if n != "outbox_replaced"] == list(range(6))
+    assert [row.key for row in again.peek(5)] == [(epoch, n) for n in range(1, 6)]
+    assert again.epoch != epoch
 
 
 def test_a_damaged_outbox_that_was_empty_waits_for_an_event_to_say_so(tmp_path, make):
