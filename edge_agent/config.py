@@ -134,7 +134,11 @@ class PicturesSection(_Section):
     """`[pictures]`: when a camera's picture is not one to count in."""
 
     frozen_after_s: float = Field(
-        20, ge=1, le=DAY_S, description="Seconds of exactly the same picture after which a camera is frozen."
+        8,
+        ge=1,
+        le=DAY_S,
+        description="Seconds of exactly the same picture after which a camera is frozen. Raise it for a camera that repeats"
+        " a still picture to save bandwidth (a smart codec).",
     )
     blurred_below: Share = Field(
         0.35, description="Share of the usual sharpness below which the picture is blurred; 0 never is."
