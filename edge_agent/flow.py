@@ -76,7 +76,8 @@ class Flow:
         """A new connection: what the old one didn't bring home goes again."""
         self.forget(now=True)
         self._buffer.clear()
-        self._fresh = min(self._under_way, default=self._fresh + 1) - 1 if self._end_to_end else 0
+        first_time = (place for place in self._under_way if place > self._again_upto)
+        self._fresh = min(first_time, default=self._fresh + 1) - 1 if self._end_to_end else 0
         self._under_way.clear()
         if self._end_to_end:
             self._find_watermark()

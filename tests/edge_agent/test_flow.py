@@ -126,6 +126,20 @@ def test_news_goes_on_while_the_consumer_is_away(bench):
     assert bench.go() == [2 * WINDOW + 1, 2 * WINDOW + 2]
 
 
+def test_a_connection_that_breaks_while_repeating_repeats_no_more_than_before(bench):
+    """With a consumer that is away for days, a bad line doesn't bring the whole backlog again each time."""
+    bench.put(3 * WINDOW)
+    flow = bench.flow()
+    bench.go()
+    bench.now_s += STALL_S[0] + 0.1
+    bench.go()
+    flow.connected()
+    assert [sent.payload["seq"] for sent in flow.take(20)] == list(range(1, 21))
+    bench.put(1)
+    flow.connected()
+    assert bench.go() == [*range(1, WINDOW + 1), 3 * WINDOW + 1]
+
+
 def test_a_consumer_that_comes_back_gets_its_backlog_window_by_window(bench):
     """What the broker could not keep for it is repeated as fast as it confirms, and once."""
     bench.put(3 * WINDOW)
