@@ -136,7 +136,7 @@ roll_back() { # change `current` and `previous`
 }
 
 remove_releases() { # everything but configuration, secrets, model, outbox and user
-  ! live || systemctl stop shelf-agent 'shelf-agent@*' || true
+  if live && [ -e "$units/shelf-agent.service" ]; then systemctl stop shelf-agent 'shelf-agent@*'; fi
   rm -f "$units/shelf-agent.service" "$units/shelf-agent@.service" "$prefix/usr/local/bin/shelf-agent"
   rm -f "$units"/*.wants/shelf-agent.service "$units"/*.wants/shelf-agent@*.service
   if live; then

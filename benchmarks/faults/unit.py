@@ -112,7 +112,7 @@ def after_hung_inference(service: Service) -> float:
 
 
 def after_hung_capture(bench: Bench) -> float:
-    """SIGSTOP the processes of the camera; seconds until a picture of another one is counted.
+    """SIGSTOP the processes of the camera; seconds until its outage is over.
 
     Raises:
         AssertionError: The agent has no process for its camera, or was itself started anew.
@@ -123,7 +123,7 @@ def after_hung_capture(bench: Bench) -> float:
     began_s = time.monotonic()
     for pid in hung:
         kill(pid, signal.SIGSTOP)
-    until(lambda: "online" in said_of_camera(bench, began_s), CAPTURE_S + 30)
+    until(lambda: {"offline", "online"} <= set(said := said_of_camera(bench, began_s)) and said[-1] == "online", 60)
     took_s = time.monotonic() - began_s
     if bench.service.status != before or set(hung) & set(bench.service.children()):
         raise AssertionError(f"{before} with {hung} became {bench.service.status} with {bench.service.children()}")
