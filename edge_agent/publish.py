@@ -28,7 +28,8 @@ from edge_agent.broker import (
 from edge_agent.flow import Flow, Rows
 from edge_agent.inbox import Command, Inbox
 from edge_agent.messages import Topics
-from edge_agent.session import Outgoing, Parts, Session, Tally
+from edge_agent.outgoing import Outgoing
+from edge_agent.session import Parts, Session, Tally
 from edge_agent.shelf import BrokerError, ConfigError
 from edge_agent.tls import UntrustedError
 
