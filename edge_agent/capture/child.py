@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from edge_agent.capture.address import is_device, is_web
 from edge_agent.capture.handover import Order, Sender
-from edge_agent.capture.output import Output
+from edge_agent.capture.output import Output, give_up
 from edge_agent.shelf import CameraError
 
 
@@ -30,10 +30,9 @@ def main() -> None:
         sender.say("ready")
         read(Output(order, sender))
     except CameraError as error:
-        sender.say("problem", reason=error.reason, what=str(error))
-    except (BrokenPipeError, ConnectionError):
-        pass  # the agent is gone
-    os._exit(0)  # a driver that hangs when it lets go must not keep this process
+        give_up(sender, error)
+    except ConnectionError:
+        os._exit(0)  # the agent is gone
 
 
 def _reader(source: str) -> Callable[[Output], None]:

@@ -1,7 +1,10 @@
 """Where the readers of a camera's process put their pictures: no more of them than are wanted, and none too late."""
 
+import os
+import threading
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,8 @@ EARLY = 0.25
 """A picture is due by so much of their distance too early, as cameras aren't exact."""
 MARGIN_S = 0.5
 """The process gives up so long before it is killed, as it can say why."""
+LOOK_S = 0.1
+OLD_PICTURES = "sends pictures that are seconds old when they come"
 
 
 class Output:
@@ -26,6 +31,8 @@ class Output:
     def __init__(self, order: Order, sender: Sender, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.order = order
         self.patience_s = order.silent_s - MARGIN_S
+        self.explain: Callable[[], tuple[OutageReason, str]] = lambda: ("timeout", "sends no new picture")
+        """Asked why there is no fresh picture, should that happen."""
         self._sender, self._clock = sender, clock
         self._apart_s = min(order.period_s / PER_PERIOD, APART_S)
         self._due_s = self._alive_s = clock()
@@ -34,6 +41,7 @@ class Output:
         """The camera is open: pictures must come from now on."""
         self._sender.say("opened")
         self._due_s = self._alive_s = self._clock()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def due(self) -> bool:
         """Whether a picture is wanted now; what isn't wanted need not be decoded."""
@@ -47,15 +55,18 @@ class Output:
             self._alive_s = now_s
         self._sender.show(image, taken_s)
 
-    def check(self, reason: OutageReason, what: str) -> None:
-        """Give up where no fresh picture has been passed on for too long.
-
-        Raises:
-            CameraError: With the reason and words that are given, where it is so.
-        """
-        if self._clock() - self._alive_s > self.patience_s:
-            raise self.error(reason, what)
-
     def error(self, reason: OutageReason, what: str) -> CameraError:
         """What is wrong with this camera."""
         return outage(self.order.source, reason, what)
+
+    def _watch(self) -> None:
+        """End the process, and say why, when no fresh picture has been passed on for too long, even if a read hangs."""
+        while self._clock() - self._alive_s <= self.patience_s:
+            time.sleep(LOOK_S)
+        give_up(self._sender, self.error(*self.explain()))
+
+
+def give_up(sender: Sender, error: CameraError) -> NoReturn:
+    """Say why there is no picture any more, and end; a driver that hangs when it lets go must not keep the process."""
+    sender.say("problem", reason=error.reason, what=str(error))
+    os._exit(0)

@@ -10,8 +10,8 @@ import numpy as np
 
 from edge_agent.capture.age import StreamClock
 from edge_agent.capture.outages import is_damage, told_by
-from edge_agent.capture.output import Output
-from edge_agent.shelf import CameraError
+from edge_agent.capture.output import OLD_PICTURES, Output
+from edge_agent.shelf import CameraError, OutageReason
 
 OPEN_TIMEOUT_S = 10.0
 THREADS = 1
@@ -58,7 +58,7 @@ def _opened(output: Output, errors: Errors) -> cv2.VideoCapture:
     began_s = time.monotonic()
     settings = {
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: int(OPEN_TIMEOUT_S * 1000),
-        cv2.CAP_PROP_READ_TIMEOUT_MSEC: int(output.patience_s * 1000),
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC: int(output.order.silent_s * 1000),
         cv2.CAP_PROP_N_THREADS: THREADS,
     }
     flat = [figure for setting in settings.items() for figure in setting]
@@ -82,11 +82,19 @@ def _why_closed(output: Output, lines: list[str], waited_s: float) -> CameraErro
 def _pass_on(capture: cv2.VideoCapture, output: Output, errors: Errors) -> None:
     """Date every picture, convert those that are due, and leave out what is damaged up to the next key picture."""
     clock = StreamClock()
-    damaged = False
+    damaged = came = False
+
+    def explain() -> tuple[OutageReason, str]:
+        if damaged or any(map(is_damage, errors.new())):  # FFmpeg may be busy with damage and never come back
+            return "decode", "sends what cannot be decoded"
+        return "timeout", OLD_PICTURES if came else "sends no new picture"
+
+    output.explain = explain
     while True:
-        asked_s = time.monotonic()
+        came = False
         if not capture.grab():
-            raise _why_ended(output, list(errors.new()), time.monotonic() - asked_s, damaged=damaged)
+            raise output.error(*explain()) if damaged else _why_ended(output, list(errors.new()))
+        came = True
         taken_s = clock.date(time.monotonic(), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         if any(map(is_damage, errors.new())):
             damaged = True
@@ -96,15 +104,9 @@ def _pass_on(capture: cv2.VideoCapture, output: Output, errors: Errors) -> None:
             good, image = capture.retrieve()
             if good:
                 output.show(np.asarray(image, np.uint8), taken_s)
-        if damaged:
-            output.check("decode", "sends damaged pictures")
-        else:
-            output.check("timeout", "sends pictures that are seconds old when they come")
 
 
-def _why_ended(output: Output, lines: list[str], waited_s: float, *, damaged: bool) -> CameraError:
-    if damaged or any(map(is_damage, lines)):
+def _why_ended(output: Output, lines: list[str]) -> CameraError:
+    if any(map(is_damage, lines)):
         return output.error("decode", "sends what cannot be decoded")
-    if waited_s > output.patience_s - 1:
-        return output.error("timeout", f"has sent no new picture for {waited_s:.0f} s")
     return output.error("timeout", "has ended the stream")

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from edge_agent.capture import stream
 from edge_agent.capture.age import StreamClock
 from edge_agent.capture.mjpeg import boundary_of, parts
-from edge_agent.capture.output import Output
+from edge_agent.capture.output import OLD_PICTURES, Output
 from edge_agent.shelf import CameraError, OutageReason
 
 CHUNK_BYTES = 2**16
@@ -119,6 +119,7 @@ def _pass_on_parts(answer: requests.Response, output: Output, web: Web) -> None:
     output.opened()
     clock = StreamClock()
     bad = False
+    output.explain = lambda: _WRONG[bad]
     try:
         for head, content in parts(_chunks(answer), boundary_of(answer.headers["Content-Type"])):
             taken_s = clock.date(time.monotonic(), _number(head.get("x-timestamp")))
@@ -127,7 +128,6 @@ def _pass_on_parts(answer: requests.Response, output: Output, web: Web) -> None:
                 bad = image is None
                 if image is not None:
                     output.show(image, taken_s)
-            output.check(*_WRONG[bad])
     except ValueError as error:
         raise output.error("decode", "sends what is no MJPEG") from error
     except (requests.RequestException, HTTPError) as error:
@@ -139,11 +139,12 @@ def _fetch_pictures(answer: requests.Response, output: Output, web: Web) -> None
     """A picture once per period, dated by the moment at which it was asked for: it may be newer, but not older."""
     output.opened()
     next_s = asked_s = time.monotonic()  # of the first, some milliseconds too late
+    image: NDArray[np.uint8] | None = None
+    output.explain = lambda: _WRONG[image is None]
     while True:
         image = _decoded(_body(answer, web))
         if image is not None:
             output.show(image, asked_s)
-        output.check(*_WRONG[image is None])
         next_s = max(next_s + output.order.period_s, time.monotonic())
         time.sleep(next_s - time.monotonic() if next_s > time.monotonic() else 0)
         asked_s = time.monotonic()
@@ -152,7 +153,7 @@ def _fetch_pictures(answer: requests.Response, output: Output, web: Web) -> None
 
 _WRONG: dict[bool, tuple[OutageReason, str]] = {
     True: ("decode", "sends pictures that cannot be decoded"),
-    False: ("timeout", "sends pictures that are seconds old when they come"),
+    False: ("timeout", OLD_PICTURES),
 }
 
 
