@@ -74,7 +74,9 @@ def load(path: Path, partition: str | None = None) -> Settings:
     elif share is not None and share[2] != "1" and broker.get("protocol", "5") == "5":
         problems.append('partitions are for protocol = "3.1.1"; on MQTT 5 all ingests of a group share the events')
     if "conninfo" not in database:
-        problems.append('database.conninfo is missing, such as "host=/run/postgresql dbname=shelfwatch user=ingest"')
+        problems.append(
+            'database.conninfo is missing, such as "host=/run/postgresql dbname=shelfwatch user=shelf-ingest"'
+        )
     elif "password" in database["conninfo"]:
         problems.append(
             "database.conninfo holds a password; put it into a file, and name that as database.password_file"
