@@ -58,10 +58,6 @@ class Session:
         ] = {}  # message id → an event, a retained topic, an answer's command
         self._failure: ShelfwatchError | None = None
         self._why = ""
-        client.on_publish = self._on_publish
-        client.on_disconnect = self._on_disconnect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = lambda _client, _userdata, message: parts.inbox.take(message)
 
     def deliver(self, finished: Callable[[Callable[[], bool]], bool]) -> None:
         """Serve until the connection ends, or `finished`, which may ask whether all is sent.
@@ -71,6 +67,16 @@ class Session:
             BrokerError: It takes no messages at present.
             SpoolError: The outbox cannot be read or written.
         """
+        client, inbox = self._client, self._parts.inbox
+        client.on_publish, client.on_subscribe = self._on_publish, self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = lambda _client, _userdata, message: inbox.take(message)
+        try:
+            self._deliver(finished)
+        finally:  # what leads back here would keep the client, and its sockets, until the garbage is collected
+            client.on_publish = client.on_subscribe = client.on_disconnect = client.on_message = None
+
+    def _deliver(self, finished: Callable[[Callable[[], bool]], bool]) -> None:
         self._parts.outgoing.all_anew()
         try:
             self._parts.flow.connected()
