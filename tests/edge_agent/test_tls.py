@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge_agent.broker import Broker, probe
+from edge_agent.broker import Broker, broker_of, probe
+from edge_agent.config import load
+from edge_agent.demo.store import write_config
 from edge_agent.messages import Topics
 from edge_agent.publish import MqttPublisher
 from edge_agent.shelf import BrokerError, ConfigError
@@ -147,3 +149,17 @@ def test_files_that_cannot_be_used_are_an_operators_business(authority, tmp_path
         with pytest.raises(ConfigError, match=named) as told:
             context(tls)
         assert told.value.exit_status == 78
+
+
+def test_the_configuration_names_the_files_and_they_are_tried_at_once(tmp_path, authority):
+    """A configuration becomes a broker with its files, and one that cannot be used is refused before anything runs."""
+    mine = authority.sign("dev-1")
+    settings = load(write_config(tmp_path, port=8883, protocol="5"))
+    named = {"tls": True, "ca_file": authority.path, "cert_file": mine.cert, "key_file": mine.key}
+    section = settings.broker.model_copy(update={**named, "delivery": "end-to-end"})
+    found = broker_of(settings.model_copy(update={"broker": section}))
+    assert (found.tls, found.delivery) == (Tls(authority.path, mine.cert, mine.key), "end-to-end")
+    assert broker_of(settings).tls is None
+    broken = section.model_copy(update={"key_file": tmp_path / "none"})
+    with pytest.raises(ConfigError, match="key_file"):
+        broker_of(settings.model_copy(update={"broker": broken}))
