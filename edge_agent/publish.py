@@ -87,6 +87,7 @@ class MqttPublisher:
         self._parts = Parts(broker, topics, Outgoing(), flow, inbox, self.tally)
         self.commands: queue.SimpleQueue[Command] = inbox.commands
         """What this device is asked to do, in order; each is to be answered."""
+        self._doubted = False
         self._stopping = threading.Event()
         self._flush_until = 0.0
         self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
@@ -201,7 +202,8 @@ class MqttPublisher:
         return self._stopping.is_set() and (all_sent() or time.monotonic() > self._flush_until)
 
     def _confirmed(self, epoch: str, seq: int) -> None:
-        if not self._parts.flow.confirmed(epoch, seq):
+        if not self._parts.flow.confirmed(epoch, seq) and not self._doubted:
+            self._doubted = True  # said once
             log.warning("somebody acknowledges event %d on %s, which does not exist yet", seq, self._topics.ack)
 
     def _refused(self, code: ReasonCode) -> Literal["version", "failed"]:

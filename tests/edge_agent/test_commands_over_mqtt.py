@@ -146,6 +146,17 @@ def test_a_device_that_was_away_learns_the_mark_from_the_broker(device, caller, 
     assert publisher.fatal is None
 
 
+def test_an_acknowledgement_of_what_does_not_exist_is_said_once_and_deletes_nothing(device, caller, caplog):
+    """A database of another device, or a stranger, must not empty the outbox."""
+    _, spool = device("5", "end-to-end")
+    spool.put([(TOPICS.event("a"), {"type": "counts"})] * 3)
+    for seq in (4, 5, 2):
+        caller.client.publish(TOPICS.ack, json.dumps({"epoch": spool.epoch, "seq": seq}), qos=1)
+    wait_for(lambda: spool.depth() == 1)
+    assert caplog.text.count("somebody acknowledges event 4") == 1
+    assert "event 5" not in caplog.text
+
+
 def test_a_broker_that_talks_nonsense_is_left_and_tried_again(tmp_path):
     """Bytes that are not MQTT end the connection, not the publishing, and show no traceback."""
     from tests.edge_agent.test_publish import ScriptedBroker, welcome
