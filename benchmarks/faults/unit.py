@@ -21,7 +21,7 @@ from edge_agent.demo.store import CAMERA
 
 WATCHDOG_S = 4
 """Instead of the unit's 30 s, so that hangs are found within the patience of a test; by a drop-in, as on a device."""
-KILLED_S, HUNG_S, STOPPED_S, CAPTURE_S = 3.0, WATCHDOG_S + 3.0, 5.0, 25.0
+KILLED_S, HUNG_S, STOPPED_S, CAPTURE_S = 3.0, WATCHDOG_S + 3.0, 5.0, 15.0
 """Back after a kill, back after a hang, stopped; and counting again after a camera's process hung."""
 LITERT = "/ai_edge_litert/"
 COST = 1.1
