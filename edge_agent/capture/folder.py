@@ -58,7 +58,8 @@ class Folder:
         while self._waiting:
             name = self._last = self._waiting.popleft()
             if (image := self._decoded(self._path / name)) is not None:
-                self._due_s = max(self._due_s + self._period_s, now_s)
+                on_time = now_s - self._due_s < self._period_s
+                self._due_s = (self._due_s if on_time else now_s) + self._period_s
                 self.problem, self._seq = None, self._seq + 1
                 return Frame(self._camera, self._seq - 1, datetime.now(UTC), now_s, image)
         if self.problem is None and now_s > self._due_s + 2 * LOOK_S:

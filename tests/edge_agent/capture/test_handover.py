@@ -1,0 +1,113 @@
+"""Pictures through shared memory: the newest, whole, and from nobody who is trusted."""
+
+import json
+import os
+import socket
+import threading
+
+import numpy as np
+import pytest
+
+from edge_agent.capture import handover
+from edge_agent.capture.handover import Offer, Order, Receiver, Sender
+
+
+@pytest.fixture
+def ends():
+    """The process's end and the agent's, and the agent's socket."""
+    ours, theirs = handover.pair()
+    with ours, theirs:
+        yield Sender(theirs), Receiver(ours), theirs
+
+
+def grey(level, shape=(40, 60, 3)):
+    """A picture of one grey."""
+    return np.full(shape, level, np.uint8)
+
+
+def newest(receiver):
+    """The last offer that has come."""
+    return [offer for offer in receiver.messages() if isinstance(offer, Offer)][-1]
+
+
+def test_the_newest_picture_comes_with_its_time_and_may_change_its_size(ends):
+    """Memory grows as needed; what was offered before stays readable."""
+    sender, receiver, _ = ends
+    sender.show(grey(1), 12.5)
+    small = newest(receiver)
+    sender.show(grey(2, (80, 90, 3)), 13.0)
+    large = newest(receiver)
+    assert (small.taken_s, large.taken_s) == (12.5, 13.0)
+    assert np.array_equal(large.copy(), grey(2, (80, 90, 3)))
+    assert np.array_equal(small.copy(), grey(1))
+
+
+def test_no_picture_is_ever_torn(ends):
+    """A writer as fast as it can be and a reader that accepts a copy only while no newer one is offered: all whole."""
+    sender, receiver, _ = ends
+    shape, stop = (300, 400, 3), threading.Event()
+
+    def write():
+        level = 0
+        while not stop.is_set():
+            level = (level + 1) % 250
+            sender.show(grey(level, shape), float(level))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    whole = 0
+    while whole < 50:
+        offers = [offer for offer in receiver.messages() if isinstance(offer, Offer)]
+        if not offers:
+            continue
+        image = offers[-1].copy()
+        if not [offer for offer in receiver.messages() if isinstance(offer, Offer)]:
+            assert image.min() == image.max() == offers[-1].taken_s
+            whole += 1
+    stop.set()
+    thread.join()
+
+
+def test_a_writer_never_waits_for_a_reader_that_sleeps(ends):
+    """Thousands of pictures that nobody fetches are dropped."""
+    sender, receiver, _ = ends
+    for n in range(5000):
+        sender.show(grey(n % 250), float(n))
+    assert newest(receiver).copy().min() >= 0
+
+
+def test_an_order_arrives_as_it_was_given():
+    """Password and all."""
+    ours, theirs = handover.pair()
+    with ours, theirs:
+        order = Order("rtsp://u:p@cam/x", 0.2, 5.0, key_frames=True)
+        order.write(ours)
+        assert Order.read(theirs) == order
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"no json",
+        b"[]",
+        json.dumps({"is": "picture", "seq": 1, "taken_s": 1, "height_width": [9, 9]}).encode(),
+        json.dumps({"is": "picture", "seq": 1, "taken_s": 1, "height_width": [-1, 10**9]}).encode(),
+    ],
+)
+def test_what_makes_no_sense_ends_the_process(ends, said):
+    """A process that was taken over by what a camera sent can do no more than that."""
+    _, receiver, theirs = ends
+    theirs.send(said)
+    with pytest.raises(EOFError):
+        list(receiver.messages())
+
+
+def test_memory_that_can_shrink_is_refused(ends):
+    """Reading behind its end would be the end of the agent."""
+    _, receiver, theirs = ends
+    handle = os.memfd_create("x")
+    os.ftruncate(handle, 100)
+    socket.send_fds(theirs, [b'{"is": "memory", "slot_bytes": 50}'], [handle])
+    os.close(handle)
+    with pytest.raises(EOFError):
+        list(receiver.messages())
