@@ -8,21 +8,18 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge_agent.exits import reported
 from edge_agent.shelf import BrokerError, ConfigError, InputError, nearest
+from edge_agent.terminal import err, out, progress, refuse_to_replace, shown, text_file
 
 if TYPE_CHECKING:  # it loads OpenCV, and nobody should wait for that to read the help
     from edge_agent.config import CameraSection, Settings
-    from edge_agent.finding import Finding
 
 app = typer.Typer(
     help="Counts what stands on a shelf, from a camera, and publishes it over MQTT.",
@@ -30,7 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-out, err = Console(), Console(stderr=True)
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The configuration file.", envvar="SHELFWATCH_CONFIG", readable=False)
@@ -70,7 +66,7 @@ def check(
     from edge_agent.check import check as look  # noqa: PLC0415
     from edge_agent.finding import exit_status  # noqa: PLC0415
 
-    raise typer.Exit(exit_status(_shown(look(config, cameras=cameras, broker=broker))))
+    raise typer.Exit(exit_status(shown(look(config, cameras=cameras, broker=broker))))
 
 
 @app.command()
@@ -90,24 +86,12 @@ def doctor(
     from edge_agent.finding import exit_status  # noqa: PLC0415
 
     looked = examine(config, cameras=cameras, broker=broker)
-    found = list(looked) if as_json else _shown(looked)
+    found = list(looked) if as_json else shown(looked)
     status = exit_status(found, strict=strict)
     if as_json:
         findings = [{"what": each.what, "level": each.level, "words": each.words} for each in found]
         out.print_json(json.dumps({"schema": "shelfwatch.doctor/1", "status": status, "findings": findings}))
     raise typer.Exit(status)
-
-
-def _shown(findings: "Iterable[Finding]") -> "list[Finding]":
-    """Print a line for each finding as it comes, and keep it."""
-    kept = []
-    for finding in findings:
-        style = {"ok": "green", "warn": "yellow", "wrong": "red"}[finding.level]
-        words = escape(finding.words)  # [broker] is a table of the configuration, not markup
-        mark = f"[{style}]{finding.level}[/]" + " " * (5 - len(finding.level))
-        out.print(f"{mark} {escape(finding.what)}: {words}", highlight=False, soft_wrap=True)
-        kept.append(finding)
-    return kept
 
 
 @app.command()
@@ -131,15 +115,15 @@ def replay(
     from edge_agent.running import watch_of  # noqa: PLC0415
 
     for output in (lines, annotate):
-        _keep(output, (clip, config))
+        refuse_to_replace(output, (clip, config))
     info = clip_info(clip)
     settings = load(config, labels=labels_of(config))
     model, chosen = load_model(settings), _camera(settings, camera)
     with contextlib.ExitStack() as stack:
         outlets = [stack.enter_context(Outlet(settings, model.info))] if publish else []
         paint = stack.enter_context(video(annotate, fps=info.fps)) if annotate is not None else None
-        target = stack.enter_context(_text(lines))
-        bar = stack.enter_context(_progress())
+        target = stack.enter_context(text_file(lines))
+        bar = stack.enter_context(progress())
         tally = replay_frames(
             watch_of(settings, chosen.id),
             bar.track(frames_of(chosen.id, clip), total=info.frames or None, description="replaying"),
@@ -215,7 +199,7 @@ def collect(
     written: Counter[str] = Counter()
     taken = 0
     try:
-        with _progress() as bar, contextlib.suppress(KeyboardInterrupt):
+        with progress() as bar, contextlib.suppress(KeyboardInterrupt):
             for _ in bar.track(range(pictures), description="collecting"):
                 began_s = time.monotonic()
                 try:
@@ -249,15 +233,6 @@ def demo(
     show(seconds=seconds, seed=seed, port=port, console=out)
 
 
-def _keep(output: Path | None, inputs: Iterable[Path]) -> None:
-    """Refuse to write over what a command reads."""
-    if output is None or not output.exists():
-        return
-    for path in inputs:
-        if path.exists() and output.samefile(path):
-            raise InputError(f"{output} would be written over what is read from {path}. Give another path.")
-
-
 def load(path: Path, *, labels: Sequence[str] | None = None) -> "Settings":
     """Read the configuration; see `edge_agent.config.load`."""
     from edge_agent.config import load as load_late  # noqa: PLC0415
@@ -275,32 +250,6 @@ def _camera(settings: "Settings", wanted: str | None) -> "CameraSection":
     if wanted not in by_id:
         raise ConfigError(f'there is no camera "{wanted}"; {nearest(wanted, by_id)}.')
     return by_id[wanted]
-
-
-@contextlib.contextmanager
-def _text(path: Path) -> Iterator[TextIO]:
-    """A file to write lines to, or standard output for `-`."""
-    if path == Path("-"):
-        yield sys.stdout
-        return
-    try:
-        file = path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error}). Give a path of yours.") from error
-    with file:
-        yield file
-
-
-def _progress() -> Progress:
-    """A progress bar on standard error, still where that is no terminal."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=err,
-        disable=not err.is_terminal,
-    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 
 from edge_agent.annotate import draw_outcome
-from edge_agent.commands import Result, cameras_of, refused_verb
+from edge_agent.commands import SHOWN, Result, cameras_of, refused_verb
 from edge_agent.inbox import Command
 from edge_agent.messages import timestamp
 from edge_agent.pipeline import Outcome
@@ -40,7 +40,7 @@ class Desk:
             command = self._mqtt.commands.get_nowait()
         except queue.Empty:
             return
-        log.info("command %r", command.verb)
+        log.info("command %r", command.verb[:SHOWN])
         try:
             self._obey(command)
         except Exception as error:  # noqa: BLE001 — nothing that comes over the network may end the counting
