@@ -3,7 +3,7 @@
 import grp
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge_agent.capture.address import is_device, is_stream
@@ -12,19 +12,29 @@ from edge_agent.finding import Finding, doubtful, failed, fine
 from edge_agent.shelf import ConfigError
 
 
-def look_at_permissions(path: Path, settings: Settings) -> Finding:
+def usable(node: Path) -> bool:
+    """Whether we may read and write something that is there."""
+    return not node.exists() or os.access(node, os.R_OK | os.W_OK)
+
+
+def look_at_permissions(
+    path: Path, settings: Settings, *, may_use: Callable[[Path], bool] = usable, uid: int | None = None
+) -> Finding:
     """Who we are, whether the cameras' devices are for us, and whether secrets are for others too.
 
     Args:
         path: The configuration file.
         settings: What it says.
+        may_use: Tells whether a device is for us.
+        uid: Who we are; None asks the system.
     """
-    user = _user(os.geteuid())
+    uid = os.geteuid() if uid is None else uid
+    user = _user(uid)
     who = f"you are {user}, with {_groups()}"
     closed = [
         f"{node} is for group {_group(node)}: sudo usermod -aG {_group(node)} {user}, and restart"
         for node in _nodes(settings)
-        if node.exists() and not os.access(node, os.R_OK | os.W_OK)
+        if not may_use(node)
     ]
     if closed:
         return failed("permissions", ConfigError(f"{who}; {'; '.join(closed)}."))
@@ -34,7 +44,7 @@ def look_at_permissions(path: Path, settings: Settings) -> Finding:
         if _open_to_all(secret)
     ]
     folder = settings.outbox.path.parent
-    if os.geteuid() == 0 and folder.exists() and (owner := folder.stat().st_uid) != 0:
+    if uid == 0 and folder.exists() and (owner := folder.stat().st_uid) != 0:
         doubts.append(
             f"root may do everything, and so sees nothing of what {_user(owner)} may not: run it as that user"
             " (sudo shelf-agent doctor does, where it was installed)"

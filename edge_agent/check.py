@@ -97,6 +97,11 @@ def _outbox(settings: Settings) -> str | Finding:
         return _with_damaged(path, f"{path} is in use by a running agent")
     if not path.exists():
         return _with_damaged(path, f"{path} is not there yet; the agent makes it when it starts")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise SpoolError(
+            f"the outbox {path} may not be written by this user. Give it to the user that the agent runs as"
+            f" (sudo chown shelfwatch: {path}*)."
+        )
     try:
         found = waiting(path)
     except SpoolDamagedError as error:

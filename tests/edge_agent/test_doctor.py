@@ -1,10 +1,12 @@
 """`shelf-agent doctor`: each line, its level and its remedy; machines are shown to it as folders and values."""
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -191,6 +193,26 @@ def test_a_secret_that_everybody_may_read_is_a_warning(store):
     assert found.level == "warn"
     assert f"{path} holds the password of a camera" in found.words
     assert f"sudo chmod 0640 {path}" in found.words
+
+
+def test_a_camera_of_another_group_is_wrong_with_the_group_to_join(store):
+    """Whoever is not in group video is told which group it takes, and the command."""
+    path = store(source="/dev/null")
+    found = look_at_permissions(path, load(path), may_use=lambda _: False)
+    group = Path("/dev/null").group()
+    assert found.status == 78
+    assert f"/dev/null is for group {group}: sudo usermod -aG {group} " in found.words
+    assert look_at_permissions(path, load(path), may_use=lambda _: True).level == "ok"
+
+
+def test_root_is_told_that_it_sees_too_little(store, tmp_path):
+    """What the service's user may not do is not seen by somebody who may do everything."""
+    path = store(source="/dev/null")
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 65534, 65534)
+    found = look_at_permissions(path, load(path), uid=0)
+    assert found.level == "warn"
+    assert "sudo shelf-agent doctor" in found.words
 
 
 def doctor(*args, **more):
