@@ -7,15 +7,18 @@ TPU) is left alone.
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from edge_agent import check
 from edge_agent.access import look_at_permissions
 from edge_agent.broker import broker_of
 from edge_agent.capture.address import is_device
-from edge_agent.config import CameraSection, Settings
+from edge_agent.config import Settings
 from edge_agent.engines import NAMES
-from edge_agent.finding import Finding, doubtful, failed, fine
+from edge_agent.finding import Finding, doubtful, failed
+from edge_agent.hearsay import finding_of, heard
 from edge_agent.machine import look_at_clock, look_at_disk, look_at_heat, look_at_memory
+from edge_agent.messages import Topics
 from edge_agent.network import look_at_network
 from edge_agent.shelf import BrokerError, CameraError, ShelfwatchError
 from edge_agent.validity import look_at_certificates
@@ -44,8 +47,16 @@ def examine(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterato
     yield _model(settings, at_work=at_work)
     network, cut_off = look_at_network(settings)
     yield network
+    held = [camera.id for camera in settings.cameras if at_work and is_device(camera.source)] if cameras else []
+    said = _said(settings, held) if broker and held and "broker" not in cut_off else {}
     for camera in settings.cameras if cameras else ():
-        yield _camera(camera, at_work=at_work, cut_off=f"camera {camera.id}" in cut_off)
+        what = f"camera {camera.id}"
+        if what in cut_off:
+            yield failed(what, CameraError("it cannot be reached: see network.", reason="not_found"))
+        elif camera.id in held:
+            yield finding_of(what, camera.source, said.get(camera.id))
+        else:
+            yield check.look_at_camera(camera)
     if broker:
         yield from _broker(settings, cut_off="broker" in cut_off)
 
@@ -75,10 +86,9 @@ def _broker(settings: Settings, *, cut_off: bool) -> Iterator[Finding]:
             yield certificates
 
 
-def _camera(camera: CameraSection, *, at_work: bool, cut_off: bool) -> Finding:
-    what = f"camera {camera.id}"
-    if cut_off:
-        return failed(what, CameraError("it cannot be reached: see network.", reason="not_found"))
-    if at_work and is_device(camera.source):
-        return fine(what, f"{camera.source} is left to the running agent; see …/{what.replace(' ', '/')}/status")
-    return check.look_at_camera(camera)
+def _said(settings: Settings, cameras: list[str]) -> dict[str, dict[str, Any]]:
+    """What the running agent has said of its cameras, as far as the broker tells."""
+    try:
+        return heard(broker_of(settings), Topics(settings.site, settings.device), cameras)
+    except ShelfwatchError:
+        return {}

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from edge_agent import network
 from edge_agent.access import look_at_permissions
@@ -17,6 +19,7 @@ from edge_agent.broker import Broker
 from edge_agent.check import agent_runs, look_at_outbox
 from edge_agent.config import load
 from edge_agent.demo.store import write_config
+from edge_agent.doctor import examine
 from edge_agent.finding import doubtful, exit_status, failed, fine
 from edge_agent.machine import look_at_clock, look_at_disk, look_at_heat, look_at_memory
 from edge_agent.outbox import Outbox
@@ -259,6 +262,36 @@ def test_doctor_works_beside_a_running_agent_and_for_programs(tmp_path):
     assert found["broker"]["level"] == "wrong"
     assert "Check host and port" in found["broker"]["words"]
     assert "in use by a running agent" in found["outbox"]["words"]
+
+
+@pytest.mark.parametrize(
+    ("said", "level", "words", "protocol"),
+    [
+        ({"status": "online", "since": "then"}, "ok", "says: online, since then", "5"),
+        ({"status": "online", "since": "then"}, "ok", "says: online, since then", "3.1.1"),
+        ({"status": "degraded", "reason": "moved"}, "warn", "says: degraded (moved)", "auto"),
+        ({"status": "offline", "reason": "unplugged"}, "wrong", "says: offline (unplugged)", "5"),
+        (None, "warn", "does not tell how it fares", "5"),
+    ],
+)
+def test_a_camera_that_the_agent_holds_is_told_by_what_that_said(tmp_path, mosquitto, said, level, words, protocol):
+    """A USB camera serves one program: the broker's retained state stands for a look at it."""
+    path = write_config(tmp_path, port=mosquitto.port, protocol=protocol)
+    path.write_text(path.read_text().replace('"simulated"', '"/dev/null"'))
+    if said is not None:
+        client = paho.Client(CallbackAPIVersion.VERSION2)
+        client.connect("127.0.0.1", mosquitto.port)
+        client.loop_start()
+        topic = "shelfwatch/demo/shelf-1/camera/shelf-cam/status"
+        client.publish(topic, json.dumps(said), qos=1, retain=True).wait_for_publish(10)
+        client.disconnect()
+        client.loop_stop()
+        del client
+    with closing(Outbox(tmp_path / "outbox.db", ballast_bytes=0)):
+        found = {each.what: each for each in examine(path)}
+    assert found["camera shelf-cam"].level == level
+    assert words in found["camera shelf-cam"].words
+    assert found["broker"].level == "ok"
 
 
 def test_a_configuration_that_cannot_be_read_does_not_keep_the_machine_from_being_looked_at(tmp_path):
