@@ -56,22 +56,29 @@ class CameraProcess:
             CameraError: No process can be started.
         """
         self._order = order
-        self._connection, theirs = handover.pair()
-        with theirs:
-            try:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "edge_agent.capture.child"],
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    env=environment(order),
-                    process_group=0,  # Ctrl-C is ours to handle
-                )
-            except OSError as error:
-                self._connection.close()
-                raise outage(order.source, "timeout", f"cannot be given a process ({error})") from error
+        try:
+            self._connection, theirs = handover.pair()
+            with theirs:
+                self._process = self._started(theirs.fileno())
+        except OSError as error:
+            what = f"cannot be given a process, as the device runs out of something ({error.strerror})"
+            raise outage(order.source, "timeout", what) from error
         self._receiver = Receiver(self._connection)
         with contextlib.suppress(OSError):  # it has died already, which `messages` tells
             order.write(self._connection)
+
+    def _started(self, order_fd: int) -> "subprocess.Popen[bytes]":
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-P", "-m", "edge_agent.capture.child"],
+                stdin=order_fd,
+                stdout=subprocess.DEVNULL,
+                env=environment(self._order),
+                process_group=0,  # Ctrl-C is ours to handle
+            )
+        except OSError:
+            self._connection.close()
+            raise
 
     @property
     def pid(self) -> int:
