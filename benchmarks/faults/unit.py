@@ -14,7 +14,8 @@ from pathlib import Path
 
 from benchmarks.asked import Figure, at_most, unmeasured
 from benchmarks.faults import device
-from benchmarks.faults.device import Listener, Service, ShelfCamera, until
+from benchmarks.faults.around import Listener, ShelfCamera, broker, until
+from benchmarks.faults.device import Service
 from benchmarks.faults.hold import held_in
 from benchmarks.faults.nspawn import REPO, Machine, debian, missing
 from edge_agent.demo.store import CAMERA
@@ -69,7 +70,7 @@ def bench() -> Iterator[Bench]:
         device.install(root, device.package(folder, "1.0.0"))
         camera = ShelfCamera()
         stack.callback(camera.end)
-        port = stack.enter_context(device.broker(folder))
+        port = stack.enter_context(broker(folder))
         device.configure(root, port=port, source=camera.address)
         device.drop_in(root, "shelf-agent", f"WatchdogSec={WATCHDOG_S}")
         machine = Machine(root)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults import device, nspawn
-from benchmarks.faults.device import Listener, Service, ShelfCamera, until
+from benchmarks.faults.around import Listener, ShelfCamera, broker, until
+from benchmarks.faults.device import Service
 from benchmarks.faults.nspawn import Machine
 
 pytestmark = pytest.mark.system
@@ -65,7 +66,7 @@ def shop(packages) -> Iterator[Shop]:
         root = stack.enter_context(nspawn.debian())
         camera = ShelfCamera()
         stack.callback(camera.end)
-        port = stack.enter_context(device.broker(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        port = stack.enter_context(broker(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         machine = Machine(root)
         stack.callback(machine.stop)
         machine.start()

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.faults import device, nspawn, unit
-from benchmarks.faults.device import secrets_seen, until
+from benchmarks.faults.around import until
+from benchmarks.faults.device import secrets_seen
 from benchmarks.faults.unit import Bench
 
 pytestmark = pytest.mark.system
