@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_agent.capture.address import is_stream, redacted
+from edge_agent.capture.address import is_device, is_stream, is_web, redacted
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,18 @@ def test_addresses_lose_their_passwords(address, shown):
 def test_an_address_is_told_from_a_file(source, stream):
     """The scheme alone decides, in any case, even where the rest of an address is damaged."""
     assert is_stream(source) is stream
+
+
+@pytest.mark.parametrize(
+    ("source", "web", "device"),
+    [
+        ("HTTPS://cam/x", True, False),
+        ("rtsp://cam/x", False, False),
+        ("0", False, True),
+        ("/dev/v4l/by-id/x", False, True),
+    ],
+)
+def test_what_reads_a_source_is_told_by_the_source(source, web, device):
+    """Web cameras, local devices, and the rest."""
+    assert is_web(source) is web
+    assert is_device(source) is device

@@ -1,7 +1,9 @@
 """Live cameras in processes of their own: what is wrong has a reason, nothing is left behind, no password gets out."""
 
 import contextlib
+import hashlib
 import os
+import re
 import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +19,7 @@ from tests.conftest import free_port, wait_for
 
 
 class Camera(BaseHTTPRequestHandler):
-    """A camera with a web server: single pictures at /snap, MJPEG at /mjpeg, text at /text; /secret wants u:p@ss."""
+    """A camera with a web server: pictures at /snap, MJPEG at /mjpeg, text at /text; /secret and /digest want u:p@ss."""
 
     def do_GET(self):
         """Answer."""
@@ -26,14 +28,26 @@ class Camera(BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", 'Basic realm="x"')
             self.send_header("Content-Length", "0")
             self.end_headers()
+        elif self.path == "/digest" and not self._knows():
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Digest realm="r", nonce="abc", qop="auth"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         elif self.path == "/mjpeg":
             self._mjpeg()
-        elif self.path in {"/snap", "/secret", "/text"}:
+        elif self.path in {"/snap", "/secret", "/digest", "/text"}:
             content = b"hello" if self.path == "/text" else self.server.picture()
             self._head("text/html" if self.path == "/text" else "image/jpeg", len(content))
             self.wfile.write(content)
         else:
             self.send_error(404)
+
+    def _knows(self):
+        """Whether the answer to the challenge (RFC 7616) is that of u and p@ss."""
+        said = dict(re.findall(r'(\w+)="?([^",]+)', self.headers.get("Authorization", "")))
+        first, second = (hashlib.md5(text.encode()).hexdigest() for text in ("u:r:p@ss", "GET:/digest"))  # noqa: S324
+        text = f"{first}:abc:{said.get('nc')}:{said.get('cnonce')}:auth:{second}"
+        return said.get("response") == hashlib.md5(text.encode()).hexdigest()  # noqa: S324
 
     def _head(self, kind, length=None):
         self.send_response(200)
@@ -146,9 +160,10 @@ def test_every_outage_has_a_reason_and_a_remedy_and_no_password(camera, watch, a
     assert "wrong" not in str(source.problem)
 
 
-def test_a_password_is_in_neither_arguments_nor_environment(camera, watch):
-    """The process is told the address over a socket; it serves user names and passwords with odd characters."""
-    source = watch(f"http://u:p%40ss@127.0.0.1:{camera.server_port}/secret")
+@pytest.mark.parametrize("path", ["secret", "digest"])
+def test_a_password_is_in_neither_arguments_nor_environment(camera, watch, path):
+    """The process is told the address over a socket; it is used for basic and for digest authentication."""
+    source = watch(f"http://u:p%40ss@127.0.0.1:{camera.server_port}/{path}")
     assert frame_of(source).image.shape == (60, 80, 3)
     process = Path("/proc") / str(source.pid)
     assert b"edge_agent.capture.child" in (process / "cmdline").read_bytes()
