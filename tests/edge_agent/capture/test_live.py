@@ -19,7 +19,7 @@ from tests.conftest import free_port, wait_for
 
 
 class Camera(BaseHTTPRequestHandler):
-    """A camera with a web server: pictures at /snap, MJPEG at /mjpeg, text at /text; /secret and /digest want u:p@ss."""
+    """A web camera: pictures at /snap, MJPEG at /mjpeg, text at /text; /secret and /digest want u:p@ss."""
 
     def do_GET(self):
         """Answer."""
