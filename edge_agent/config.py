@@ -137,8 +137,8 @@ class PicturesSection(_Section):
         8,
         ge=1,
         le=DAY_S,
-        description="Seconds of exactly the same picture after which a camera is frozen. Raise it for a camera that repeats"
-        " a still picture to save bandwidth (a smart codec).",
+        description="Seconds of exactly the same picture after which a camera is frozen. Raise it for a camera that"
+        " repeats a still picture to save bandwidth (a smart codec).",
     )
     blurred_below: Share = Field(
         0.35, description="Share of the usual sharpness below which the picture is blurred; 0 never is."
