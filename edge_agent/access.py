@@ -6,7 +6,7 @@ import pwd
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge_agent.capture.address import is_device, is_stream
+from edge_agent.capture.address import is_device, is_stream, node_of
 from edge_agent.config import Settings
 from edge_agent.finding import Finding, doubtful, failed, fine
 from edge_agent.shelf import ConfigError
@@ -56,7 +56,7 @@ def _nodes(settings: Settings) -> Iterator[Path]:
     """The device nodes of local cameras."""
     for camera in settings.cameras:
         if is_device(camera.source):
-            yield Path(f"/dev/video{camera.source}" if camera.source.isdigit() else camera.source)
+            yield node_of(camera.source)
 
 
 def _secrets(path: Path, settings: Settings) -> Iterator[tuple[Path, str]]:

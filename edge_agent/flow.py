@@ -35,6 +35,8 @@ class Rows(Protocol):
     """What is needed of the outbox."""
 
     epoch: str
+    begins_at: int
+    """The first event of this epoch has this number: after a damaged outbox the numbers go on."""
 
     def peek(self, limit: int, *, after_seq: int = 0) -> list[Row]:
         """The oldest events beyond a place, in order."""
@@ -192,7 +194,7 @@ class Flow:
         found = []
         for row in rows:
             epoch, seq = row.key
-            oldest_seq = (first[0].key[1] if first[0].key[0] == epoch else 1) if first else None
+            oldest_seq = (first[0].key[1] if first[0].key[0] == epoch else self._rows.begins_at) if first else None
             payload = event_payload(row.body, epoch=epoch, seq=seq, historical=row.late(now), oldest_seq=oldest_seq)
             found.append(Sent(row.seq, row.topic, payload))
         return found

@@ -1,6 +1,7 @@
 """Addresses of cameras: what kind they are of, and how they are shown without their passwords."""
 
 import re
+from pathlib import Path
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
 
@@ -32,3 +33,8 @@ def is_web(source: str) -> bool:
 def is_device(source: str) -> bool:
     """Whether a source is a local camera: a number, or a device node."""
     return source.isdigit() or source.startswith("/dev/")
+
+
+def node_of(device: str) -> Path:
+    """The device node of a local camera that is named by its number or by a path."""
+    return Path(f"/dev/video{device}" if device.isdigit() else device)

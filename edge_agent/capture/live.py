@@ -15,6 +15,7 @@ from typing import Any
 from edge_agent.capture.handover import Offer, Order
 from edge_agent.capture.outages import outage
 from edge_agent.capture.output import STALE_S
+from edge_agent.capture.probe import answers
 from edge_agent.capture.process import ENDING_S, LAST_WORDS_S, CameraProcess
 from edge_agent.shelf import CameraError, Frame
 
@@ -27,6 +28,8 @@ KEY_PICTURES_S = 30.0
 """How long a stream of which only the key pictures are decoded may be silent at first. Most cameras send one every 1 to
 4 s, some that save bandwidth one in 20 s; once that is known, three times the longest distance is enough."""
 BACK_OFF_S = (1.0, 30.0)
+PROBE_S = 2.0
+"""In a long pause, a camera is asked this often whether it is back."""
 WAIT_S = 0.5
 """A deadline that another thread moves is noticed after so long."""
 
@@ -100,7 +103,17 @@ class LiveSource:
             if self._seq > seq:
                 lost_s, seq = time.monotonic(), self._seq
             longest_s = min(max(time.monotonic() - lost_s, BACK_OFF_S[0]), BACK_OFF_S[1])
-            self._stopping.wait(random.uniform(0, longest_s))
+            self._rest(random.uniform(0, longest_s))
+
+    def _rest(self, pause_s: float) -> None:
+        """Wait before the next opening; but a camera that was dead and shows a sign of life is opened at once."""
+        until_s, was_dead = time.monotonic() + pause_s, False
+        while (left_s := until_s - time.monotonic()) > 0 and not self._stopping.wait(min(left_s, PROBE_S)):
+            if left_s > PROBE_S:
+                alive = answers(self._order.source)
+                if alive and was_dead:
+                    return
+                was_dead |= not alive
 
     def _attend(self, process: CameraProcess) -> None:
         """Watch over a process until it has to be replaced, and say why."""

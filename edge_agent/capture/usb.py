@@ -7,13 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge_agent.capture.address import node_of
 from edge_agent.capture.age import StreamClock
 from edge_agent.capture.output import Output
-
-
-def node_of(source: str) -> Path:
-    """The device node of a camera that is named by its number or by a path."""
-    return Path(f"/dev/video{source}" if source.isdigit() else source)
 
 
 def read(output: Output) -> None:
