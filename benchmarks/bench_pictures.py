@@ -25,9 +25,9 @@ from rich.table import Table
 
 from edge_agent.capture.clips import replay
 from edge_agent.demo.scene import Scene, slot_quads
-from edge_agent.picture import Judging, PictureState, begin, judge
+from edge_agent.pictures.picture import Judging, PictureState, begin, judge
+from edge_agent.pictures.viewpoint import FIXED_MIN
 from edge_agent.shelf import Frame, PictureReason, Quad
-from edge_agent.viewpoint import FIXED_MIN
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 PERIOD_S = 0.5

@@ -35,8 +35,8 @@ from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import BUNDLE, CAMERA, FPS, write_config
 from edge_agent.inference import TfliteClassifier
 from edge_agent.messages import ModelInfo, Topics
-from edge_agent.outbox import Outbox
-from edge_agent.publish import RecordingPublisher
+from edge_agent.mqtt.publish import RecordingPublisher
+from edge_agent.outbox.outbox import Outbox
 from edge_agent.running import watch_of
 
 FRAME_WH = (1920, 1080)

@@ -9,13 +9,13 @@ from typing import Any, Self
 
 from edge_agent.capture.source import FrameSource
 from edge_agent.config import Settings
-from edge_agent.desk import Desk
+from edge_agent.control.desk import Desk
+from edge_agent.control.reloading import Reloading
 from edge_agent.health import Health, notify_systemd
 from edge_agent.loop import OnStep, run
 from edge_agent.model import load_model
 from edge_agent.outlet import Outlet
 from edge_agent.pipeline import Outcome, Watch
-from edge_agent.reloading import Reloading
 from edge_agent.running import Running, wait_for
 
 log = logging.getLogger(__name__)

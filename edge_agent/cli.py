@@ -63,8 +63,8 @@ def check(
     broker: Annotated[bool, typer.Option(help="Connect to the broker.")] = True,
 ) -> None:
     """Look at configuration, model, outbox, cameras and broker, and say what to do about each problem."""
-    from edge_agent.check import check as look  # noqa: PLC0415
-    from edge_agent.finding import exit_status  # noqa: PLC0415
+    from edge_agent.doctor.check import check as look  # noqa: PLC0415
+    from edge_agent.doctor.finding import exit_status  # noqa: PLC0415
 
     raise typer.Exit(exit_status(shown(look(config, cameras=cameras, broker=broker))))
 
@@ -82,8 +82,8 @@ def doctor(
 
     It changes nothing, and may be run while the agent runs.
     """
-    from edge_agent.doctor import examine  # noqa: PLC0415
-    from edge_agent.finding import exit_status  # noqa: PLC0415
+    from edge_agent.doctor.doctor import examine  # noqa: PLC0415
+    from edge_agent.doctor.finding import exit_status  # noqa: PLC0415
 
     looked = examine(config, cameras=cameras, broker=broker)
     found = list(looked) if as_json else shown(looked)

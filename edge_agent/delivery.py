@@ -13,9 +13,9 @@ from edge_agent.messages import (
     counts_body,
     state_payload,
 )
-from edge_agent.outbox import Outbox
+from edge_agent.mqtt.publish import Publisher
+from edge_agent.outbox.outbox import Outbox
 from edge_agent.pipeline import Outcome
-from edge_agent.publish import Publisher
 from edge_agent.shelf import CameraError, Count, Shelf
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
-from edge_agent import picture
 from edge_agent.capture.source import FrameSource
 from edge_agent.health import Health
 from edge_agent.inference import Classifier
+from edge_agent.pictures import picture
+from edge_agent.pictures.viewpoint import Viewpoint
 from edge_agent.pipeline import Outcome, Watch
 from edge_agent.shelf import CameraError, CameraReason, Frame, Shelf
-from edge_agent.viewpoint import Viewpoint
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from edge_agent.broker import broker_of
 from edge_agent.config import Settings
 from edge_agent.delivery import Delivery
 from edge_agent.messages import ModelInfo, Topics
-from edge_agent.outbox import DAY_S, Outbox
-from edge_agent.publish import MqttPublisher
+from edge_agent.mqtt.broker import broker_of
+from edge_agent.mqtt.publish import MqttPublisher
+from edge_agent.outbox.outbox import DAY_S, Outbox
 
 FLUSH_S = 2.0
 """How long the agent waits, when it stops, for the broker to take what is left; systemd gives it 5 s in all."""

@@ -15,14 +15,15 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent import picture, regions
+from edge_agent import regions
 from edge_agent.alerts import AlertState, alerts
 from edge_agent.counting import Rules, ShelfState, beside_hidden, count, is_unknown, nothing_seen, observe, start
 from edge_agent.inference import Classifier
-from edge_agent.picture import Judging, PictureState
+from edge_agent.pictures import picture
+from edge_agent.pictures.picture import Judging, PictureState
+from edge_agent.pictures.viewpoint import Viewpoint
 from edge_agent.regions import Regions
 from edge_agent.shelf import Alert, Count, Frame, Observation, PictureReason, Quad, Shelf, Slot, Unread
-from edge_agent.viewpoint import Viewpoint
 
 MOTION_S = 0.2
 """Motion is a difference from the picture at least this long ago, so that a slow hand in a fast camera is seen too."""

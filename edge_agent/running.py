@@ -11,21 +11,21 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from edge_agent import sensors
 from edge_agent.capture.address import is_device, is_stream
 from edge_agent.capture.live import LiveSource
 from edge_agent.capture.source import FrameSource, open_source
 from edge_agent.config import CameraSection, Settings
+from edge_agent.control.reload import Plan
+from edge_agent.doctor import sensors
 from edge_agent.health import Stopwatch
 from edge_agent.loop import BLIND_S, Feed
 from edge_agent.messages import INFO_SCHEMA
 from edge_agent.model import Model
 from edge_agent.outlet import Outlet
-from edge_agent.picture import Judging
+from edge_agent.pictures.picture import Judging
+from edge_agent.pictures.viewpoint import Viewpoint
+from edge_agent.pictures.views import view_file
 from edge_agent.pipeline import CameraPlan, Outcome, Watch
-from edge_agent.reload import Plan
-from edge_agent.viewpoint import Viewpoint
-from edge_agent.views import view_file
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edge_agent.finding import Finding, Level
+from edge_agent.doctor.finding import Finding, Level
 from edge_agent.shelf import InputError
 
 out, err = Console(), Console(stderr=True)

@@ -24,10 +24,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.asked import Figure, at_least, at_most, unmeasured
 from benchmarks.faults.services import REPO, SITE, Mosquitto, Postgres, Program, ingest, lacking, rows, until
-from edge_agent.broker import Broker
 from edge_agent.messages import Topics, timestamp
-from edge_agent.outbox import Outbox
-from edge_agent.publish import MqttPublisher
+from edge_agent.mqtt.broker import Broker
+from edge_agent.mqtt.publish import MqttPublisher
+from edge_agent.outbox.outbox import Outbox
 
 RATE = 300
 KILLS, BROKER_KILLS, INGEST_KILLS = 200, 40, 40

@@ -22,7 +22,7 @@ from edge_agent.capture.live import LiveSource
 from edge_agent.counting import Rules
 from edge_agent.health import Health
 from edge_agent.inference import ScriptedClassifier
-from edge_agent.picture import Judging
+from edge_agent.pictures.picture import Judging
 from edge_agent.pipeline import CameraPlan, Outcome, Watch
 from edge_agent.shelf import CameraError, Shelf, Slot
 from tests.conftest import free_port

@@ -6,7 +6,7 @@ Run: python -m benchmarks.faults.committer OUTBOX
 import sys
 from pathlib import Path
 
-from edge_agent.outbox import Outbox
+from edge_agent.outbox.outbox import Outbox
 
 
 def main() -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.faults.progress import each
-from edge_agent.outbox import Outbox
+from edge_agent.outbox.outbox import Outbox
+from edge_agent.outbox.spool_rows import Row
 from edge_agent.shelf import SpoolError
-from edge_agent.spool_rows import Row
 
 FILES = ("", "-wal", ".mark")
 PUT, DELIVERED = 240, 60

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.faults.loop_disk import LoopDisk
 from benchmarks.faults.progress import each
-from edge_agent.outbox import Outbox
-from edge_agent.spool_rows import Row
+from edge_agent.outbox.outbox import Outbox
+from edge_agent.outbox.spool_rows import Row
 
 REPO = Path(__file__).resolve().parents[2]
 DISK_MB = 24

@@ -13,8 +13,8 @@ from benchmarks.faults.damage import Damaged, damage_often
 from benchmarks.faults.disks import Outage, full_disk, power_cuts, read_only, read_only_from_the_start, scratch
 from benchmarks.faults.loop_disk import why_not
 from benchmarks.faults.progress import each
-from edge_agent import outbox as outboxes
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import outbox as outboxes
+from edge_agent.outbox.outbox import Outbox
 
 JUMPS = {"−1 year": timedelta(days=-365), "+1 year": timedelta(days=365), "−1 hour": timedelta(hours=-1)}
 BOOT = datetime(1970, 1, 1, tzinfo=UTC)

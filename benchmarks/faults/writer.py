@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.faults.services import SITE
-from edge_agent.broker import Broker
 from edge_agent.messages import Topics, timestamp
-from edge_agent.outbox import Outbox
-from edge_agent.publish import MqttPublisher
+from edge_agent.mqtt.broker import Broker
+from edge_agent.mqtt.publish import MqttPublisher
+from edge_agent.outbox.outbox import Outbox
 
 AT_ONCE = 6
 

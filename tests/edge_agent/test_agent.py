@@ -6,11 +6,11 @@ import threading
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.broker import broker_of
 from edge_agent.config import load
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import CAMERA, SimulatedCamera, write_config
 from edge_agent.messages import ModelInfo
+from edge_agent.mqtt.broker import broker_of
 from edge_agent.outlet import Outlet
 from tests.conftest import free_port, wait_for
 

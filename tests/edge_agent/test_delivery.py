@@ -8,9 +8,9 @@ from edge_agent.counting import Rules
 from edge_agent.delivery import Delivery
 from edge_agent.inference import ScriptedClassifier
 from edge_agent.messages import ModelInfo, Topics
-from edge_agent.outbox import Outbox
+from edge_agent.mqtt.publish import RecordingPublisher
+from edge_agent.outbox.outbox import Outbox
 from edge_agent.pipeline import CameraPlan, Watch
-from edge_agent.publish import RecordingPublisher
 from edge_agent.shelf import CameraError, Frame
 from tests.edge_agent.conftest import COLOURS, by_colour, paint
 

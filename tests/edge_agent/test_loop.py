@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from edge_agent import loop, picture
+from edge_agent import loop
 from edge_agent.counting import Rules
 from edge_agent.health import Health
 from edge_agent.inference import ScriptedClassifier
-from edge_agent.picture import Judging
+from edge_agent.pictures import picture
+from edge_agent.pictures.picture import Judging
 from edge_agent.pipeline import CameraPlan, Watch
 from edge_agent.shelf import CameraError, Frame
 from tests.edge_agent.conftest import COLOURS, by_colour, paint

@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.counting import Rules
 from edge_agent.inference import ScriptedClassifier
-from edge_agent.picture import Judging
+from edge_agent.pictures.picture import Judging
 from edge_agent.pipeline import CameraPlan, Watch
 from edge_agent.shelf import Frame
 from tests.edge_agent.conftest import COLOURS, by_colour, paint

@@ -165,7 +165,7 @@ def test_a_fault_of_ours_is_a_refusal_too(shop, agent, monkeypatch):
     def fault(_):
         raise ZeroDivisionError("of ours")
 
-    monkeypatch.setattr("edge_agent.reloading.read_bundle", fault)
+    monkeypatch.setattr("edge_agent.control.reloading.read_bundle", fault)
     said = shop.reload(agent)
     assert said["problems"] == ["ZeroDivisionError: of ours"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_agent.capture.clips import replay
-from edge_agent.picture import Judging, begin, judge
+from edge_agent.pictures.picture import Judging, begin, judge
 from edge_agent.shelf import Frame
 
 pytestmark = [pytest.mark.system, pytest.mark.data]

@@ -6,10 +6,10 @@ import pytest
 
 from benchmarks.faults.broker import LEAST_PER_S, day_away, under_fire
 from benchmarks.faults.services import SITE, Mosquitto, Postgres, ingest, rows
-from edge_agent.broker import Broker
 from edge_agent.messages import Topics
-from edge_agent.outbox import Outbox
-from edge_agent.publish import MqttPublisher
+from edge_agent.mqtt.broker import Broker
+from edge_agent.mqtt.publish import MqttPublisher
+from edge_agent.outbox.outbox import Outbox
 from tests.conftest import wait_for
 
 pytestmark = pytest.mark.system

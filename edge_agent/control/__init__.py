@@ -1,0 +1,1 @@
+"""What changes an agent while it runs: commands, and another configuration."""

@@ -1,0 +1,129 @@
+"""Where commands are taken and answered, between two steps. What takes long is done beside the counting."""
+
+import logging
+import queue
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from edge_agent.annotate import draw_outcome
+from edge_agent.control.commands import SHOWN, Result, cameras_of, refused_verb
+from edge_agent.control.reloading import Reloading
+from edge_agent.messages import timestamp
+from edge_agent.mqtt.inbox import Command
+from edge_agent.pipeline import Outcome
+from edge_agent.running import Running
+from edge_agent.shelf import Shelf
+
+log = logging.getLogger(__name__)
+
+JPEG_QUALITY = 90
+FOLDER = "snapshots"
+"""Beside the outbox. One picture per camera: the newest."""
+
+
+class Desk:
+    """Answers every command, whatever it is; `attend` is called in the loop's thread and takes one at a time."""
+
+    def __init__(self, running: Running, reloading: Reloading) -> None:
+        """Answer for what runs."""
+        self._running, self._reloading, self._mqtt = running, reloading, running.outlet.mqtt
+        self._drawing = threading.Lock()
+
+    def attend(self) -> None:
+        """Take the command that has waited longest, if there is one."""
+        try:
+            command = self._mqtt.commands.get_nowait()
+        except queue.Empty:
+            return
+        log.info("command %r", command.verb[:SHOWN])
+        try:
+            self._obey(command)
+        except Exception as error:  # noqa: BLE001 — nothing that comes over the network may end the counting
+            self._answer(command, Result(ok=False, message=f"it failed unexpectedly ({type(error).__name__}: {error})"))
+
+    def _obey(self, command: Command) -> None:
+        match command.verb:
+            case "recount":
+                self._answer(command, self._recount(command.payload))
+            case "snapshot":
+                self._snapshot(command)
+            case "reload":
+                self._reloading.ask(lambda result: self._answer(command, result))
+            case _:
+                self._answer(command, refused_verb(command.verb))
+
+    def _answer(self, command: Command, result: Result) -> None:
+        self._mqtt.answer(command, result.payload(ts=datetime.now(UTC)))
+
+    def _cameras(self) -> list[str]:
+        return [feed.watch.camera for feed in self._running.feeds]
+
+    def _recount(self, payload: Mapping[str, Any]) -> Result:
+        cameras = cameras_of(payload, self._cameras())
+        if isinstance(cameras, Result):
+            return cameras
+        self._running.recount(cameras)
+        return Result(
+            ok=True,
+            message=f"{', '.join(cameras)}: counted anew from the next picture on",
+            facts={"cameras": list(cameras)},
+        )
+
+    def _snapshot(self, command: Command) -> None:
+        """Draw and store beside the counting: it takes longer than a step."""
+        cameras = cameras_of(command.payload, self._cameras())
+        if isinstance(cameras, Result):
+            self._answer(command, cameras)
+            return
+        wanted = {camera: self._running.seen.get(camera) for camera in cameras}
+        if dark := [camera for camera, outcome in wanted.items() if outcome is None]:
+            words = f"{', '.join(dark)}: there is no picture yet. See camera/<id>/status for the reason."
+            self._answer(command, Result(ok=False, message=words))
+            return
+        if not self._drawing.acquire(blocking=False):
+            self._answer(command, Result(ok=False, message="a snapshot is under way already; send the command again"))
+            return
+        todo = [(self._running.feed(camera).watch.shelves, outcome) for camera, outcome in wanted.items() if outcome]
+        threading.Thread(target=self._draw, args=(command, todo), name="snapshot", daemon=True).start()
+
+    def _draw(self, command: Command, todo: Sequence[tuple[Sequence[Shelf], Outcome]]) -> None:
+        """The thread: pictures into files, and the answer."""
+        folder = self._running.settings.outbox.path.parent / FOLDER
+        try:
+            stored = [store(folder, shelves, outcome) for shelves, outcome in todo]
+            words = ", ".join(f"{picture['path']} (taken at {picture['frame_ts']})" for picture in stored)
+            result = Result(ok=True, message=f"stored on the device: {words}", facts={"pictures": stored})
+        except Exception as error:  # noqa: BLE001 — a full disk or a fault of ours: it is the answer, and no more
+            result = Result(ok=False, message=f"the picture cannot be stored in {folder} ({error})")
+        finally:
+            self._drawing.release()
+        self._answer(command, result)
+
+
+def store(folder: Path, shelves: Sequence[Shelf], outcome: Outcome) -> dict[str, Any]:
+    """Draw what was read into a picture and store it as `<camera>.jpg`; an older one is replaced as a whole.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    picture = draw_outcome(outcome.frame.image, shelves, outcome)
+    encoded, jpeg = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    if not encoded:
+        raise OSError("it could not be encoded")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / f"{outcome.frame.camera}.jpg"
+    part = path.with_suffix(".part")
+    part.write_bytes(jpeg.tobytes())
+    part.replace(path)
+    return {
+        "camera": outcome.frame.camera,
+        "path": str(path),
+        "bytes": len(jpeg),
+        "frame_wh": [picture.shape[1], picture.shape[0]],
+        "frame_ts": timestamp(outcome.frame.captured_at),
+    }

@@ -1,0 +1,1 @@
+"""Is a camera's picture one to count in? Start at picture.py."""
