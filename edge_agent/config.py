@@ -134,7 +134,7 @@ class PicturesSection(_Section):
     """`[pictures]`: when a camera's picture is not one to count in."""
 
     frozen_after_s: float = Field(
-        8,
+        6,
         ge=1,
         le=DAY_S,
         description="Seconds of exactly the same picture after which a camera is frozen. Raise it for a camera that"

@@ -84,7 +84,7 @@ class Judging:
     `dark_below` in grey levels.
     """
 
-    frozen_after_s: float = 8.0
+    frozen_after_s: float = 6.0
     blurred_below: float = 0.35
     moved_by: float = 0.02
     dark_below: float = 12.0

@@ -247,13 +247,13 @@ def test_a_demo_that_is_interrupted_ends_at_once():
 
 def test_the_demo_ends_by_itself_with_a_summary():
     """`shelf-agent demo --seconds` shows the table and the addresses, and sums up with status 0."""
-    done = agent("demo", "--seconds", 8, "--port", 0, env={**os.environ, "COLUMNS": "120"})
+    done = agent("demo", "--seconds", 5, "--port", 0, env={**os.environ, "COLUMNS": "120"})
     assert done.returncode == 0, done.stderr
     assert "mosquitto_sub -h 127.0.0.1 -p" in done.stdout
     assert "cola-zero-can" in done.stdout
     assert "messages acknowledged" in done.stdout.splitlines()[-1]
     frames, changes = (int(part.split()[0]) for part in done.stdout.splitlines()[-1].split(", ")[:2])
-    assert frames > 20
+    assert frames >= 15
     assert changes >= 3
 
 

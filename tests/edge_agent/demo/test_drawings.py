@@ -8,6 +8,8 @@ from edge_agent.demo.drawings import LABELS, SPLITS, write
 from edge_agent.demo.products import PRODUCTS
 from edge_agent.shelf import EMPTY, OCCLUDED, DataError
 
+pytestmark = pytest.mark.system  # data for training take a while to draw, and no device draws any
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
