@@ -34,7 +34,7 @@ STALE_S, DETECTED_S, BACK_S = 2.0, 10.0, 15.0
 LASTS_S = 5.0
 """A fault goes on for up to so long after it was detected."""
 LONG_EVERY, LONG_S = 9, 45.0
-"""But one in so many, of each kind in its turn, goes on for so long: the pauses between two openings have grown by then."""
+"""But one in so many, of each kind in its turn, goes on for so long: the pauses between two openings grow meanwhile."""
 GIVE_UP_S = 40.0
 LOGIN = ("shelf", "s3cret-of-the-server")
 
