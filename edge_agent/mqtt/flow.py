@@ -9,8 +9,8 @@ broker says so: it names the highest `seq` up to which it has stored everything,
   the consumer is away: `WINDOW` events are sent again, and new ones go on, so that news isn't held up;
 * a new connection begins with what was sent and not confirmed, `WINDOW` events of it, before what is new.
 
-The order is that of the *places* in the outbox, which go on when a damaged outbox is replaced and the numbers begin
-anew.
+The order is that of the *places* in the outbox: its numbers, which go on when a damaged outbox is replaced and a new epoch
+begins.
 """
 
 import time
