@@ -11,12 +11,12 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from edge_agent import sensors
 from edge_agent.capture.address import is_device, is_stream
 from edge_agent.capture.live import LiveSource
 from edge_agent.capture.source import FrameSource, open_source
 from edge_agent.config import CameraSection, Settings
 from edge_agent.control.reload import Plan
-from edge_agent.doctor import sensors
 from edge_agent.health import Stopwatch
 from edge_agent.loop import BLIND_S, Feed
 from edge_agent.messages import INFO_SCHEMA

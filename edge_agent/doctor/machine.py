@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_agent.doctor import sensors
+from edge_agent import sensors
 from edge_agent.doctor.finding import Finding, doubtful, fine, look
-from edge_agent.doctor.sensors import PROC, SYS
+from edge_agent.sensors import PROC, SYS
 from edge_agent.shelf import ConfigError, SpoolError
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edge_agent import sensors
 from edge_agent.capture.address import is_stream
 from edge_agent.config import Settings
-from edge_agent.doctor import sensors
 from edge_agent.doctor.finding import Finding, failed, fine
-from edge_agent.doctor.sensors import PROC
+from edge_agent.sensors import PROC
 from edge_agent.shelf import BrokerError
 
 RESOLVE_S = 5.0

@@ -21,15 +21,15 @@ from edge_agent.doctor.check import agent_runs, look_at_outbox
 from edge_agent.doctor.doctor import examine
 from edge_agent.doctor.finding import doubtful, exit_status, failed, fine
 from edge_agent.doctor.machine import look_at_clock, look_at_disk, look_at_heat, look_at_memory
-from edge_agent.doctor.sensors import Disk
 from edge_agent.doctor.validity import look_at_certificates
 from edge_agent.mqtt.broker import Broker
 from edge_agent.mqtt.tls import Tls
 from edge_agent.outbox.outbox import Outbox
+from edge_agent.sensors import Disk
 from edge_agent.shelf import BrokerError, ConfigError
 from tests.certificates import Authority
 from tests.conftest import free_port
-from tests.edge_agent.doctor.test_sensors import write
+from tests.edge_agent.test_sensors import write
 
 NOW = datetime(2026, 12, 24, 12, 0, tzinfo=UTC)
 

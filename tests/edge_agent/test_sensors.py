@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from edge_agent.doctor import sensors
+from edge_agent import sensors
 
 
 def write(folder, **files):
