@@ -3,7 +3,6 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from edge_agent import config
@@ -14,7 +13,8 @@ from edge_agent.config import CameraSection, Settings
 from edge_agent.doctor.finding import Finding, doubtful, failed, fine, look
 from edge_agent.engines import NAMES
 from edge_agent.model import labels_or_error, load_model
-from edge_agent.mqtt.broker import broker_of, probe
+from edge_agent.mqtt.broker import broker_of
+from edge_agent.mqtt.visit import probe
 from edge_agent.outbox.spool_file import SpoolDamagedError
 from edge_agent.outbox.spool_look import set_aside, waiting
 from edge_agent.running import open_cameras
@@ -158,5 +158,4 @@ def _camera(camera: CameraSection) -> str:
 
 def _broker(settings: Settings) -> str:
     broker = broker_of(settings)
-    protocol = probe(replace(broker, client_id=f"{broker.client_id}-check"))  # a running agent keeps its session
-    return f"{broker.host}:{broker.port} speaks MQTT {protocol}"
+    return f"{broker.where} speaks MQTT {probe(broker)}"

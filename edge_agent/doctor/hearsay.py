@@ -1,16 +1,17 @@
 """What the running agent says of its cameras: for those that it holds, and that nobody else can open meanwhile."""
 
+import contextlib
 import json
 import time
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 
 from paho.mqtt import client as paho
 
 from edge_agent.doctor.finding import Finding, Level
 from edge_agent.messages import Topics
-from edge_agent.mqtt.broker import Broker, client_for, connected, turn
+from edge_agent.mqtt.broker import Broker, turn
+from edge_agent.mqtt.visit import leave, visit
 from edge_agent.shelf import CameraError, ShelfwatchError
 
 WAIT_S = 2.0
@@ -22,26 +23,15 @@ def heard(broker: Broker, topics: Topics, cameras: Collection[str]) -> dict[str,
     """The retained states of cameras, by id: those that the broker has, and lets us read."""
     wanted = {topics.camera(camera): camera for camera in cameras}
     found: dict[str, dict[str, Any]] = {}
-    try:
-        for version, name in ((paho.MQTTv5, "5"), (paho.MQTTv311, "3.1.1")):
-            if broker.protocol not in ("auto", name):
-                continue
-            client = client_for(replace(broker, client_id=f"{broker.client_id}-hear"), version)
-            welcome = connected(client, broker, version)
-            if welcome is None or welcome.code.is_failure:
-                continue
-            client.on_message = lambda _client, _userdata, message: _note(found, wanted, message)
-            client.subscribe([(topic, 0) for topic in wanted])  # 0: the broker keeps nothing for us afterwards
-            until_s = time.monotonic() + WAIT_S
-            while len(found) < len(wanted) and time.monotonic() < until_s and turn(client, 0.1):
-                pass
-            client.on_message = None
-            client.unsubscribe(list(wanted))
-            client.disconnect()
-            turn(client, 0.1)
-            break
-    except (OSError, ValueError, ShelfwatchError):  # the line of the broker says it
-        return found
+    with contextlib.suppress(OSError, ValueError, ShelfwatchError):  # the line of the broker says it
+        client, _ = visit(broker, "hear")
+        client.on_message = lambda _client, _userdata, message: _note(found, wanted, message)
+        client.subscribe([(topic, 0) for topic in wanted])
+        until_s = time.monotonic() + WAIT_S
+        while len(found) < len(wanted) and time.monotonic() < until_s and turn(client, 0.1):
+            pass
+        client.on_message = None
+        leave(client)
     return found
 
 

@@ -5,6 +5,7 @@ import os
 import ssl
 import struct
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config import Settings
 from edge_agent.mqtt.tls import Tls, UntrustedError, context, explained
-from edge_agent.shelf import BrokerError, ConfigError, CredentialsError
+from edge_agent.shelf import ConfigError, CredentialsError
 
 IN_FLIGHT = 20
 """Messages that may wait for their PUBACK; mosquitto's own limit is the same."""
@@ -38,13 +39,15 @@ MALFORMED = (ValueError, LookupError, TypeError, AttributeError, AssertionError,
 """What paho raises on bytes that are not MQTT."""
 
 Protocol = Literal["auto", "5", "3.1.1"]
+VERSIONS: Mapping[str, Any] = {"5": paho.MQTTv5, "3.1.1": paho.MQTTv311}
+"""The versions of MQTT that we speak, by name, the better one first."""
 Acknowledged = Literal["broker", "end-to-end"]
 """By whom an event must be acknowledged before it leaves the outbox: the broker, or a consumer behind it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where the broker is, and who we are to it."""
+    """Where the broker is, and who we are to it; `lasting` where it keeps our session while we are away."""
 
     host: str
     port: int = 1883
@@ -56,11 +59,17 @@ class Broker:
     keepalive_s: int = 30
     tls: Tls | None = None
     delivery: Acknowledged = "broker"
+    lasting: bool = True
 
     @property
     def where(self) -> str:
         """Host and port, as messages name them."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """The names of the versions to try, in order."""
+        return tuple(VERSIONS) if self.protocol == "auto" else (self.protocol,)
 
 
 def broker_of(settings: Settings) -> Broker:
@@ -108,14 +117,14 @@ def _machine_id() -> str:
     return hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:12]
 
 
-def client_for(broker: Broker, version: Any, *, will: str | None = None) -> paho.Client:
+def client_for(broker: Broker, version: str, *, will: str | None = None) -> paho.Client:
     """A paho client for a broker; with `will`, one whose death publishes `offline` there.
 
     Raises:
         ConfigError: A file of TLS cannot be used.
     """
-    clean_session = None if version == paho.MQTTv5 else False
-    client = paho.Client(CallbackAPIVersion.VERSION2, broker.client_id, clean_session, protocol=version)
+    clean_session = None if version == "5" else not broker.lasting
+    client = paho.Client(CallbackAPIVersion.VERSION2, broker.client_id, clean_session, protocol=VERSIONS[version])
     client.max_inflight_messages_set(IN_FLIGHT)
     client.connect_timeout = CONNECT_TIMEOUT_S
     if broker.tls is not None:
@@ -124,7 +133,7 @@ def client_for(broker: Broker, version: Any, *, will: str | None = None) -> paho
         client.username_pw_set(broker.username, broker.password)
     if will is not None:
         properties = None
-        if version == paho.MQTTv5:
+        if version == "5":
             properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
             properties.WillDelayInterval = WILL_DELAY_S
         client.will_set(will, "offline", qos=1, retain=True, properties=properties)
@@ -139,7 +148,7 @@ class Welcome:
     receive_maximum: int
 
 
-def connected(client: paho.Client, broker: Broker, version: Any) -> Welcome | None:
+def connected(client: paho.Client, broker: Broker, version: str) -> Welcome | None:
     """Connect, and wait for the broker's answer; None where it hangs up or stays silent.
 
     Raises:
@@ -154,7 +163,7 @@ def connected(client: paho.Client, broker: Broker, version: Any) -> Welcome | No
     )
     client.on_log = lambda _c, _u, level, text: said.append(text) if level == LogLevel.MQTT_LOG_ERR else None
     try:
-        client.connect(broker.host, broker.port, broker.keepalive_s, **connect_options(version))
+        client.connect(broker.host, broker.port, broker.keepalive_s, **connect_options(broker, version))
         until = time.monotonic() + CONNACK_TIMEOUT_S
         while not answer and time.monotonic() < until and turn(client, 0.2):
             pass
@@ -179,14 +188,15 @@ def turn(client: paho.Client, timeout_s: float) -> bool:
         return False
 
 
-def connect_options(version: Any) -> dict[str, Any]:
+def connect_options(broker: Broker, version: str) -> dict[str, Any]:
     """What CONNECT carries beyond the basics: on MQTT 5 a session that outlives a short absence."""
-    if version != paho.MQTTv5:
+    if version != "5":
         return {}
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = SESSION_EXPIRY_S
     properties.MaximumPacketSize = LARGEST_BYTES
-    return {"clean_start": False, "properties": properties}
+    if broker.lasting:
+        properties.SessionExpiryInterval = SESSION_EXPIRY_S
+    return {"clean_start": not broker.lasting, "properties": properties}
 
 
 def silence(broker: Broker) -> str:
@@ -204,44 +214,4 @@ def refusal(broker: Broker, words: str) -> CredentialsError:
     return CredentialsError(
         f"broker {broker.where} refuses {who} ({words})."
         " Put the right username and password_file under [broker], or let the broker accept this device."
-    )
-
-
-def probe(broker: Broker) -> str:
-    """Connect once and leave, for `shelf-agent check`.
-
-    Returns:
-        The protocol version that the broker speaks.
-
-    Raises:
-        BrokerError: It is not there, does not answer, or takes no connections at present; an `UntrustedError` where
-            a certificate is not taken.
-        CredentialsError: It refuses who we are.
-    """
-    refused: ReasonCode | None = None
-    for version, name in ((paho.MQTTv5, "5"), (paho.MQTTv311, "3.1.1")):
-        if broker.protocol not in ("auto", name):
-            continue
-        client = client_for(broker, version)
-        try:
-            welcome = connected(client, broker, version)
-        except (OSError, ValueError) as error:
-            raise BrokerError(
-                f"no MQTT broker at {broker.where} ({error})."
-                " Check host and port under [broker], and that the broker runs."
-            ) from error
-        if welcome is not None and not welcome.code.is_failure:
-            client.disconnect()
-            turn(client, 0.1)
-            return name
-        if welcome is not None and welcome.code.value in CREDENTIALS_REFUSED:
-            raise refusal(broker, str(welcome.code))
-        refused = welcome.code if welcome is not None else refused
-    if refused is not None:
-        raise BrokerError(
-            f"broker {broker.where} refuses the connection ({refused})."
-            " Look into the broker's log, and try again later."
-        )
-    raise BrokerError(
-        f"{broker.where} does not answer as an MQTT broker. Check host and port under [broker]; {silence(broker)}."
     )

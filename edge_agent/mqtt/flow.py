@@ -9,8 +9,8 @@ broker says so: it names the highest `seq` up to which it has stored everything,
   the consumer is away: `WINDOW` events are sent again, and new ones go on, so that news isn't held up;
 * a new connection begins with what was sent and not confirmed, `WINDOW` events of it, before what is new.
 
-The order is that of the *places* in the outbox: its numbers, which go on when a damaged outbox is replaced and a new epoch
-begins.
+The order is that of the *places* in the outbox: its numbers, which go on when a damaged outbox is replaced and a new
+epoch begins.
 """
 
 import time
@@ -60,9 +60,16 @@ class Sent:
 class Flow:
     """The order of events from the outbox to the broker. For one thread."""
 
-    def __init__(self, rows: Rows, *, end_to_end: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin; `connected` comes before the first `take`."""
-        self._rows, self._end_to_end, self._clock = rows, end_to_end, clock
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        end_to_end: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Begin; `connected` comes before the first `take`. `clock` measures in seconds, `wall` tells the time."""
+        self._rows, self._end_to_end, self._clock, self._wall = rows, end_to_end, clock, wall
         self._fresh = 0  # the newest place that was sent
         self._buffer: deque[Sent] = deque()
         self._under_way: set[int] = set()
@@ -190,7 +197,7 @@ class Flow:
         """Rows beyond a place, in their envelopes."""
         rows = self._rows.peek(limit, after_seq=after_place)
         first = self._rows.peek(1) if rows and self._end_to_end else []
-        now = datetime.now(UTC)
+        now = self._wall()
         found = []
         for row in rows:
             epoch, seq = row.key

@@ -99,7 +99,7 @@ class Inbox:
     def _command(self, verb: str, message: paho.MQTTMessage) -> None:
         if message.retain:  # it would be run again at every start
             if message.payload:
-                log.warning('a retained command "%s" is ignored; publish commands without the retain flag', verb[:40])
+                log.warning("a retained command %r is ignored; publish commands without the retain flag", verb[:40])
             return
         response = getattr(message.properties, "ResponseTopic", None)
         correlation = getattr(message.properties, "CorrelationData", None)
@@ -116,7 +116,7 @@ class Inbox:
         elif self.commands.qsize() >= WAITING:
             why = f"{WAITING} commands are waiting already; try again later"
         if why:
-            log.warning('a command "%s" is refused: %s', verb[:40], why)
+            log.warning("the command %r is refused: %s", verb[:40], why)
             self._answer(command, {"ok": False, "message": why})
             return
         if command.key is not None:

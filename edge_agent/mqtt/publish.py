@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from paho.mqtt import client as paho
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.messages import Topics
@@ -41,8 +40,6 @@ log = logging.getLogger(__name__)
 BACK_OFF_S = (1.0, 120.0)
 LEAVE_S = 1.5
 """How long the goodbye may take. Who is still trying to connect has nobody to say it to, and is not waited for."""
-_VERSIONS = {"auto": (paho.MQTTv5, paho.MQTTv311), "5": (paho.MQTTv5,), "3.1.1": (paho.MQTTv311,)}
-_NAMES = {paho.MQTTv5: "5", paho.MQTTv311: "3.1.1"}
 
 
 class Publisher(Protocol):
@@ -142,7 +139,7 @@ class MqttPublisher:
             CredentialsError: The broker refuses who we are, or what we publish.
             SpoolError: The outbox cannot be read or written.
         """
-        spoken = choices = _VERSIONS[self._broker.protocol]
+        spoken = choices = self._broker.spoken
         pause_s = BACK_OFF_S[0]
         while not self._stopping.is_set():
             outcome = self._connection(choices[0])
@@ -152,14 +149,14 @@ class MqttPublisher:
             elif outcome == "version" and len(spoken) > 1:
                 refused = choices[0]
                 spoken = choices = tuple(version for version in spoken if version != refused)
-                log.info("the broker does not speak MQTT %s; going on with %s", _NAMES[refused], _NAMES[choices[0]])
+                log.info("the broker does not speak MQTT %s; going on with %s", refused, choices[0])
                 continue
             elif outcome == "mute":  # some brokers hang up, or fall silent, on a version that they don't know
                 choices = (*choices[1:], choices[0])
             self._stopping.wait(random.uniform(0, pause_s))
             pause_s = min(BACK_OFF_S[1], pause_s * 2)
 
-    def _connection(self, version: Any) -> Literal["served", "unserved", "version", "mute", "failed"]:
+    def _connection(self, version: str) -> Literal["served", "unserved", "version", "mute", "failed"]:
         """One connection from CONNECT to its end; it was `served` where the broker acknowledged something."""
         try:
             client = client_for(self._broker, version, will=self._topics.status)
@@ -178,12 +175,12 @@ class MqttPublisher:
         session = Session(client, self._parts, version=version, receive_maximum=welcome.receive_maximum)
         return self._session(session, version)
 
-    def _session(self, session: Session, version: Any) -> Literal["served", "unserved"]:
+    def _session(self, session: Session, version: str) -> Literal["served", "unserved"]:
         """Deliver in a connection that stands, until it ends."""
         if self._stopping.is_set() and time.monotonic() > self._flush_until:
             return "unserved"  # nobody waits for us any more, and the outbox is closed
         acknowledged = self.tally.acknowledged
-        self.tally.connected, self.tally.protocol = True, _NAMES[version]
+        self.tally.connected, self.tally.protocol = True, version
         self.tally.connects += 1
         self.problem = None
         log.info(

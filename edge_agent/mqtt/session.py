@@ -48,14 +48,14 @@ class Parts:
 class Session:
     """A connection that stands. `deliver` runs it; everything happens in the caller's thread."""
 
-    def __init__(self, client: paho.Client, parts: Parts, *, version: Any, receive_maximum: int) -> None:
+    def __init__(self, client: paho.Client, parts: Parts, *, version: str, receive_maximum: int) -> None:
         """Take over a client that the broker has let in."""
         self._client, self._parts = client, parts
-        self._five = version == paho.MQTTv5
+        self._five = version == "5"
         self._in_flight = min(IN_FLIGHT, receive_maximum)
-        self._waiting: dict[
-            int, Sent | str | Command
-        ] = {}  # message id → an event, a retained topic, an answer's command
+        # message id → an event, a retained topic, an answer's command
+        self._waiting: dict[int, Sent | str | Command] = {}
+        self._unanswerable: set[int] = set()  # reason codes that were logged
         self._failure: ShelfwatchError | None = None
         self._why = ""
 
@@ -163,7 +163,9 @@ class Session:
         if mid not in self._waiting:  # QoS 0, of which nobody knows whether it came
             return
         sent = self._waiting.pop(mid)
-        if code.value == NOT_AUTHORIZED:
+        if isinstance(sent, Command) and code.is_failure:
+            self._not_answered(sent, code)
+        elif code.value == NOT_AUTHORIZED:
             self._failure = CredentialsError(
                 f"the broker does not take our messages ({code})."
                 f" Allow this user to publish below {self._parts.topics.root}/."
@@ -178,6 +180,17 @@ class Session:
                 self._parts.flow.acknowledged(sent)
             elif isinstance(sent, str):
                 self._parts.outgoing.arrived(sent)
+
+    def _not_answered(self, command: Command, code: ReasonCode) -> None:
+        """Give up an answer: whoever asks chooses where it goes, and must not end the connection by that."""
+        if code.value not in self._unanswerable:
+            self._unanswerable.add(code.value)
+            log.warning(
+                "the broker does not take the answer to a command on %r (%s). Allow this user to publish there, or"
+                " have the command name another response topic.",
+                command.response_topic or self._parts.topics.command_result,
+                str(code),
+            )
 
     def _on_disconnect(self, _client: Any, _u: Any, flags: Any, code: ReasonCode, _properties: Any) -> None:
         """On MQTT 5 a broker says why it hangs up: such as that somebody else has come with our client id."""

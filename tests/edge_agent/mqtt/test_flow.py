@@ -1,9 +1,12 @@
 """Which event goes next: in order, once, and again when the consumer's watermark stands still."""
 
+from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from edge_agent.messages import timestamp
 from edge_agent.mqtt.flow import STALL_S, WINDOW, Flow
 from edge_agent.outbox.spool import Spool
 
@@ -43,6 +46,19 @@ def bench(tmp_path):
     rows = Spool(tmp_path / "o.db")
     yield Bench(rows)
     rows.close()
+
+
+def test_whether_an_event_is_old_is_asked_of_the_clock_that_is_given(tmp_path):
+    """An event of an earlier run is news for half a minute of the wall clock."""
+    ts, late = datetime(2026, 11, 23, 12, tzinfo=UTC), []
+    with closing(Spool(tmp_path / "o.db")) as rows:
+        rows.put([("t", {"type": "counts", "ts": timestamp(ts)})])
+    for seconds in (10, 31):
+        with closing(Spool(tmp_path / "o.db")) as rows:
+            flow = Flow(rows, wall=lambda seconds=seconds: ts + timedelta(seconds=seconds))
+            flow.connected()
+            late += [sent.payload["historical"] for sent in flow.take(1)]
+    assert late == [False, True]
 
 
 def test_by_default_the_brokers_word_is_enough(bench):

@@ -68,6 +68,14 @@ def test_a_retained_command_is_not_run(desk):
     assert desk.commands == []
 
 
+@pytest.mark.parametrize("retain", [False, True])
+def test_a_command_cannot_write_a_line_of_its_own_into_the_log(desk, caplog, retain):
+    """A topic may hold a line feed; it is shown as such."""
+    desk.get(command("x\nERROR the shelf is empty"), b"{", retain=retain)
+    assert "x\\nERROR" in caplog.text
+    assert "\nERROR" not in caplog.text.replace("\\n", "")
+
+
 def test_our_own_answers_are_no_commands(desk):
     """On MQTT 3.1.1 they come back to us."""
     desk.get(TOPICS.command_result, b'{"ok": true}')

@@ -12,8 +12,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge_agent.demo.broker import EmbeddedBroker
 from edge_agent.messages import Topics
 from edge_agent.mqtt import publish
-from edge_agent.mqtt.broker import Broker, probe
+from edge_agent.mqtt.broker import Broker
 from edge_agent.mqtt.publish import MqttPublisher
+from edge_agent.mqtt.visit import probe
 from edge_agent.outbox.spool import Spool
 from edge_agent.shelf import BrokerError, CredentialsError, SpoolError
 from tests.conftest import free_port, wait_for

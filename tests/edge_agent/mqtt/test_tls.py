@@ -8,9 +8,10 @@ import pytest
 from edge_agent.config import load
 from edge_agent.demo.store import write_config
 from edge_agent.messages import Topics
-from edge_agent.mqtt.broker import Broker, broker_of, probe
+from edge_agent.mqtt.broker import Broker, broker_of
 from edge_agent.mqtt.publish import MqttPublisher
 from edge_agent.mqtt.tls import Tls, UntrustedError, context
+from edge_agent.mqtt.visit import probe
 from edge_agent.outbox.spool import Spool
 from edge_agent.shelf import BrokerError, ConfigError
 from tests.certificates import Authority
