@@ -1,6 +1,5 @@
 """How the agent itself fares: counters, the health message, and what systemd is told."""
 
-import contextlib
 import os
 import socket
 import time
@@ -18,19 +17,28 @@ NOTIFY_S = 0.2
 """How long a service manager may keep us waiting when it has much to read."""
 
 
-def notify_systemd(state: str) -> None:
+def notify_systemd(state: str) -> bool:
     """Tell the service manager, where there is one: `READY=1`, `WATCHDOG=1`, … (sd_notify(3)).
 
     Whether it listens is its own affair: where it doesn't, counting goes on.
+
+    Returns:
+        False where it is there and could not be told; what must be known has to be told again.
     """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
-        return
+        return True
     if address.startswith("@"):  # an abstract socket
         address = "\0" + address[1:]
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(NOTIFY_S)
-        sock.sendto(state.encode(), address)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(NOTIFY_S)
+            sock.sendto(state.encode(), address)
+    except (FileNotFoundError, ConnectionRefusedError):  # the address of a manager that is gone, as a shell inherits it
+        return True
+    except OSError:
+        return False
+    return True
 
 
 class Stopwatch:
@@ -94,8 +102,10 @@ class Health:
 
     def alive(self) -> None:
         """A step is complete, or the outage of a camera has been declared: tell systemd, and whoever listens."""
-        notify_systemd("WATCHDOG=1" if self.ready else "READY=1")
-        self.ready = True
+        if self.ready:
+            notify_systemd("WATCHDOG=1")
+        else:
+            self.ready = notify_systemd("READY=1")
         now_s = time.monotonic()
         if now_s - self._said_s >= self._every_s:
             self._say(self.counters())

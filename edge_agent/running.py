@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent import sensors
-from edge_agent.capture.address import is_device, is_stream
+from edge_agent.capture.address import is_device, is_stream, redacted
 from edge_agent.capture.live import LiveSource
 from edge_agent.capture.source import FrameSource, open_source
 from edge_agent.config import CameraSection, Settings
@@ -145,7 +145,6 @@ def _free_mb(folder: Path) -> float | None:
 
 def info_payload(settings: Settings, model: Model, reload: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What is retained about the agent itself; `reload` is how the latest one went, None before the first."""
-    config = settings.model_dump_json(exclude={"broker"})
     note = {} if model.note is None else {"delegate_note": model.note}
     return {
         "schema": INFO_SCHEMA,
@@ -155,9 +154,16 @@ def info_payload(settings: Settings, model: Model, reload: Mapping[str, Any] | N
         "runtime": model.classifier.runtime,
         "delegate": model.classifier.plan.delegate,
         **note,
-        "config_sha256": hashlib.sha256(config.encode()).hexdigest(),
+        "config_sha256": _fingerprint(settings),
         "reload": reload,
     }
+
+
+def _fingerprint(settings: Settings) -> str:
+    """A hash of the settings without their secrets, which could be guessed until the hash is right: it is published."""
+    cameras = [camera.model_copy(update={"source": redacted(camera.source)}) for camera in settings.cameras]
+    shown = settings.model_copy(update={"cameras": cameras}).model_dump_json(exclude={"broker"})
+    return hashlib.sha256(shown.encode()).hexdigest()
 
 
 def watch_of(settings: Settings, camera: str, viewpoint: Viewpoint | None = None) -> Watch:

@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from edge_agent.capture.address import is_device, is_stream, node_of
 from edge_agent.config import Settings
 from edge_agent.doctor.finding import Finding, doubtful, failed, fine
 from edge_agent.shelf import ConfigError
+
+_SECRET = re.compile(r"@|(pass|pwd|pw|token|key|secret|auth)\w*=", re.IGNORECASE)
+"""What an address with a password, or something like it, has: before its host, or in its parameters."""
 
 
 def usable(node: Path) -> bool:
@@ -61,7 +65,7 @@ def _nodes(settings: Settings) -> Iterator[Path]:
 
 def _secrets(path: Path, settings: Settings) -> Iterator[tuple[Path, str]]:
     """The files that hold what others should not know, and what that is."""
-    if any(is_stream(camera.source) and "@" in camera.source for camera in settings.cameras):
+    if any(is_stream(camera.source) and _SECRET.search(camera.source) for camera in settings.cameras):
         yield path, "the password of a camera"
     if settings.broker.password_file is not None:
         yield settings.broker.password_file, "the broker's password"

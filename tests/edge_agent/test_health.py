@@ -27,15 +27,37 @@ def test_a_service_manager_that_does_not_listen_holds_nobody_up(tmp_path, monkey
         manager.bind(str(path))
         monkeypatch.setenv("NOTIFY_SOCKET", str(path))
         monkeypatch.setattr(health, "NOTIFY_S", 0.001)
-        for _ in range(2000):
-            notify_systemd("WATCHDOG=1")
+        told = [notify_systemd("WATCHDOG=1") for _ in range(2000)]
+        assert not all(told)
+
+
+def test_that_we_are_ready_is_said_until_it_is_heard(tmp_path, monkeypatch):
+    """A queue that is full at the first step would else end the agent: systemd waits for `READY=1`, and no longer."""
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.setblocking(False)  # noqa: FBT003 — as in `socket`
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        monkeypatch.setattr(health, "NOTIFY_S", 0.001)
+        while notify_systemd("WATCHDOG=1"):
+            pass
+        fares = Health(lambda _: None)
+        fares.alive()
+        assert not fares.ready
+        while manager.recv(100, socket.MSG_PEEK) == b"WATCHDOG=1":
+            manager.recv(100)
+            fares.alive()
+        assert fares.ready
+        assert manager.recv(100) == b"READY=1"
 
 
 @pytest.mark.parametrize("address", ["", "/nonexistent/notify", "@nobody-listens-here"])
 def test_a_service_manager_that_is_gone_stops_nothing(monkeypatch, address):
     """An address that leads nowhere, as a shell may have inherited it, is no error."""
     monkeypatch.setenv("NOTIFY_SOCKET", address)
-    notify_systemd("READY=1")
+    fares = Health(lambda _: None)
+    fares.alive()
+    assert fares.ready
 
 
 def test_the_rate_is_that_of_the_last_interval(monkeypatch):

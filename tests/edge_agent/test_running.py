@@ -7,7 +7,7 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.config import load
 from edge_agent.demo.store import BUNDLE
-from edge_agent.running import let_go
+from edge_agent.running import info_payload, let_go
 from tests.conftest import free_port, wait_for
 from tests.edge_agent.conftest import paint
 
@@ -122,6 +122,17 @@ def test_a_camera_that_comes_back_is_not_cleared_any_more(shop, agent):
     agent.outlet.mqtt.retain(agent.outlet.topics.camera("d"), {"status": "online"})
     assert shop.cleared(agent) <= {"shelf/shelf-d/state"}  # until the first state of the shelf
     assert not agent.outlet.mqtt.cleared
+
+
+def test_the_hash_of_the_configuration_tells_nothing_of_a_password(shop, agent):
+    """It is published: whoever reads it could try passwords until the hash is right."""
+
+    def hashed(address):
+        settings = load(shop.write(a=(0.1, f"rtsp://{address}/stream")))
+        return info_payload(settings, agent.running.model)["config_sha256"]
+
+    assert hashed("viewer:one@cam.example") == hashed("viewer:two@cam.example")
+    assert hashed("viewer:one@cam.example") != hashed("viewer:one@other.example")
 
 
 def test_one_clip_that_is_missing_refuses_all_and_leaves_nothing_open(shop, agent):

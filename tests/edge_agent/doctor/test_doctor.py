@@ -198,6 +198,18 @@ def test_a_secret_that_everybody_may_read_is_a_warning(store):
     assert f"sudo chmod 0640 {path}" in found.words
 
 
+@pytest.mark.parametrize(
+    ("query", "level"), [("?user=admin&pwd=tlJw", "warn"), ("/password=tlJw&x=1", "warn"), ("?channel=1", "ok")]
+)
+def test_a_password_among_the_parameters_of_a_camera_is_a_secret_too(store, query, level):
+    """Some cameras take it there; a channel is none."""
+    path = store(source=f"http://cam.example/video{query}")
+    path.chmod(0o644)
+    found = look_at_permissions(path, load(path))
+    assert found.level == level
+    assert "tlJw" not in found.words
+
+
 def test_a_camera_of_another_group_is_wrong_with_the_group_to_join(store):
     """Whoever is not in group video is told which group it takes, and the command."""
     path = store(source="/dev/null")
