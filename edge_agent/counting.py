@@ -20,6 +20,8 @@ from edge_agent.shelf import EMPTY, OCCLUDED, Count, Item, Observation, Quality,
 
 LOOKS_MIN = 3
 """Fewer looks than this are never a vote, however long they are apart."""
+CAUSE_S = 10.0
+"""A shelf that stays unknown is said to be so for another cause no more often than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,14 @@ class ShelfState:
     """What is known of a shelf: the state of each slot, and the count in force (None: not one yet).
 
     `held` says that the newest frame could not confirm the count: something is in the way, or the vote is not over.
-    `since_s` is when it last could, or the first frame.
+    `since_s` is when it last could, or the first frame; `cause_s` when it was last said why slots are unknown.
     """
 
     slots: tuple[SlotState, ...]
     count: Count | None = None
     held: bool = True
     since_s: float | None = None
+    cause_s: float = 0.0
 
 
 def start(shelf: Shelf) -> ShelfState:
@@ -147,7 +150,8 @@ def count(
 
     Returns:
         The new state, and the count in force: None until the shelf has been read, or has been unread for long enough
-        to be called unknown. The count is the same object as before where nothing has changed.
+        to be called unknown. The count is the same object as before where nothing has changed; where the same slots
+        are unknown for another cause, it is the same count with another `quality` and `reason`.
     """
     slots = tuple(_watch(slot, look, clock_s, rules) for slot, look in zip(state.slots, observations, strict=True))
     gone = tuple(is_unknown(slot, clock_s=clock_s, rules=rules) for slot in slots)
@@ -158,12 +162,14 @@ def count(
     )
     since_s = state.since_s if state.since_s is not None else clock_s
     if not steady and clock_s - since_s < rules.unknown_after_s:
-        return ShelfState(slots, state.count, held=True, since_s=since_s), state.count
+        return replace(state, slots=slots, held=True, since_s=since_s), state.count
     reading = tuple(None if is_gone else slot.voted for slot, is_gone in zip(slots, gone, strict=True))
-    if state.count is not None and reading == state.count.reading:
-        return ShelfState(slots, state.count, held=False, since_s=clock_s), state.count
-    fresh = _tally(shelf, reading, observations, clock_s=clock_s, rules=rules)
-    return ShelfState(slots, fresh, held=False, since_s=clock_s), fresh
+    fresh, cause_s = state.count, state.cause_s
+    if fresh is None or reading != fresh.reading:
+        fresh, cause_s = _tally(shelf, reading, observations, clock_s=clock_s, rules=rules), clock_s
+    elif clock_s - cause_s >= CAUSE_S and (why := _quality(reading, observations))[0] != fresh.quality:
+        fresh, cause_s = replace(fresh, quality=why[0], reason=why[1]), clock_s
+    return ShelfState(slots, fresh, held=False, since_s=clock_s, cause_s=cause_s), fresh
 
 
 def _watch(slot: SlotState, look: Observation, clock_s: float, rules: Rules) -> SlotState:
@@ -250,5 +256,6 @@ def _quality(reading: Sequence[str | None], observations: Sequence[Observation])
     )
     if not causes:
         return "good", None
-    quality, words = _WORDS[causes.most_common(1)[0][0]]
-    return quality, f"{words}: {causes.total()} of {len(reading)} slots"
+    [(cause, slots)] = causes.most_common(1)
+    quality, words = _WORDS[cause]
+    return quality, f"{words}: {slots} of {len(reading)} slots"

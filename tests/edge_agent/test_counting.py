@@ -101,6 +101,32 @@ def test_a_camera_that_is_gone_leaves_counts_unknown(shelf):
     assert now.quality == "stale"
 
 
+def test_a_shelf_that_stays_unknown_for_another_reason_says_that_one(shelf):
+    """After an outage in the night a shelf that is still unread is so for what hides it now, and no more often told."""
+    away = [(n * 0.1, nothing_seen(shelf.slots)) for n in range(1, 200)]
+    hidden = [(n * 0.1, looks("!occluded !occluded !occluded !unsure", shelf)) for n in range(200, 400)]
+    state, said = start(shelf), []
+    for clock_s, seen in away + hidden:
+        state, now = count(shelf, state, seen, clock_s=clock_s, rules=RULES)
+        if now is not None and (not said or now is not said[-1]):
+            said.append(now)
+    assert [now.quality for now in said] == ["stale", "occluded"]
+    assert said[1].reason == "something stands in front: 3 of 4 slots"
+    assert said[1].since_s == said[0].since_s
+    assert said[1].counts == {"cola": None, "milk": None}
+
+
+def test_a_flickering_cause_is_not_said_at_every_look(shelf):
+    """Where two causes take turns, one is said for ten seconds at least."""
+    state, said = start(shelf), []
+    for n in range(1, 600):
+        seen = looks("!occluded cola cola milk" if n % 2 else "!unsure cola cola milk", shelf)
+        state, now = count(shelf, state, seen, clock_s=n * 0.1, rules=RULES)
+        if now is not None and (not said or now is not said[-1]):
+            said.append(now)
+    assert 1 <= len(said) <= 7
+
+
 def test_observe_tells_why_a_slot_is_unread(shelf):
     """Dark, moving, occluded and unsure are told apart, in this order, and a clear look carries its label."""
     labels = ("cola", "empty", "occluded")
