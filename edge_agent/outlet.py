@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +12,7 @@ from edge_agent.messages import ModelInfo, Topics
 from edge_agent.mqtt.broker import broker_of
 from edge_agent.mqtt.publish import MqttPublisher
 from edge_agent.outbox.outbox import DAY_S, Outbox
+from edge_agent.shelf import SpoolError
 
 FLUSH_S = 2.0
 """How long the agent waits, when it stops, for the broker to take what is left; systemd gives it 5 s in all."""
@@ -25,7 +27,7 @@ class Outlet:
         """Open the outbox; nothing is connected before the context is entered.
 
         Raises:
-            SpoolError: The outbox cannot be opened.
+            SpoolError: The outbox cannot be opened, and an operator must act.
             ConfigError: The broker's password cannot be read.
         """
         self.topics = Topics(settings.site, settings.device)
@@ -40,17 +42,28 @@ class Outlet:
         self.mqtt = MqttPublisher(broker, self.topics, self.spool, on_fatal=on_fatal)
         self.delivery = Delivery(self.topics, self.spool, self.mqtt, model, heartbeat_s=settings.heartbeat_s)
         self._tend_at_s = 0.0
+        self._unclaimed: Settings | None = None
+        self._claimed: set[str] = set()  # topics of every configuration of this run
         self.waiting = 0
         """Events that were left when the context ended; they stay stored."""
         self.claim(settings)
 
     def claim(self, settings: Settings) -> None:
-        """Take the retained topics of a configuration as ours, and clear those of earlier ones that it hasn't."""
+        """Take the retained topics of a configuration as ours, and clear those of earlier ones that it hasn't.
+
+        While the disk cannot be read nobody knows those of earlier ones: `tend` does it when it is back.
+        """
         ours = {self.topics.state(shelf.id) for shelf in settings.shelves}
         ours |= {self.topics.camera(camera.id) for camera in settings.cameras}
-        known = self._retained()
-        self.spool.remember("retained", "\n".join(sorted(known | ours)))
         self.mqtt.cleared -= ours  # a shelf that has come back
+        self._unclaimed = settings
+        self._claimed |= ours
+        try:
+            known = self._retained() | self._claimed
+        except SpoolError:
+            return
+        self._unclaimed = None
+        self.spool.remember("retained", "\n".join(sorted(known)))
         for topic in known - ours:
             if topic.startswith(f"{self.topics.root}/"):  # another device's are not ours to clear
                 self.mqtt.retain(topic, "")
@@ -61,14 +74,20 @@ class Outlet:
         self.claim(settings)
 
     def tend(self) -> None:
-        """Look after the outbox where nothing was put into it for long; most calls do nothing."""
+        """Look after the outbox where nothing was put into it, and what waits for it; most calls do nothing."""
         now_s = time.monotonic()
         if now_s >= self._tend_at_s:
             self._tend_at_s = now_s + TEND_S
             self.spool.tend()
+            if self._unclaimed is not None:
+                self.claim(self._unclaimed)
 
     def _retained(self) -> set[str]:
-        """Retained topics of shelves and cameras, of this configuration and earlier ones, that are not cleared yet."""
+        """Retained topics of shelves and cameras, of this configuration and earlier ones, that are not cleared yet.
+
+        Raises:
+            SpoolError: The disk cannot be read.
+        """
         known = self.spool.recall("retained")
         return set(known.split("\n")) if known else set()
 
@@ -85,6 +104,7 @@ class Outlet:
         try:
             self.waiting = self.spool.depth()
             if self.mqtt.cleared:
-                self.spool.remember("retained", "\n".join(sorted(self._retained() - self.mqtt.cleared)))
+                with suppress(SpoolError):  # they are cleared again at the next start
+                    self.spool.remember("retained", "\n".join(sorted(self._retained() - self.mqtt.cleared)))
         finally:
             self.spool.close()

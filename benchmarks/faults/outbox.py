@@ -13,7 +13,7 @@ from benchmarks.faults.damage import Damaged, damage_often
 from benchmarks.faults.disks import Outage, full_disk, power_cuts, read_only, read_only_from_the_start, scratch
 from benchmarks.faults.loop_disk import why_not
 from benchmarks.faults.progress import each
-from edge_agent.outbox import outbox as outboxes
+from edge_agent.outbox import held
 from edge_agent.outbox.outbox import Outbox
 
 JUMPS = {"−1 year": timedelta(days=-365), "+1 year": timedelta(days=365), "−1 hour": timedelta(hours=-1)}
@@ -127,7 +127,7 @@ def _on_disks(scale: float) -> list[Figure]:
     if (lacks := why_not()) is not None:
         return [unmeasured(f"{times} power cuts, a full disk, a read-only one", "nothing lost unsaid", lacks)]
     cuts = power_cuts(times)
-    beyond = round(1000 + outboxes.HELD_MAX * min(1.0, scale))
+    beyond = round(1000 + held.HELD_MAX * min(1.0, scale))
     full, drained = full_disk(beyond)
     return [
         at_most(f"{times} power cuts: commits lost of {cuts.committed:,}", cuts.lost, 0, "{:.0f}"),

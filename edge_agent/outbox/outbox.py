@@ -9,17 +9,15 @@ damaged file: moved aside, and replaced (`edge_agent.outbox.quarantine`). What h
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edge_agent.messages import timestamp
 from edge_agent.outbox import quarantine
+from edge_agent.outbox.held import Held
 from edge_agent.outbox.spool import Spool
 from edge_agent.outbox.spool_beside import Ballast, operator_must_act
 from edge_agent.outbox.spool_file import DiskFullError, SpoolDamagedError, SpoolUnreadableError
@@ -28,9 +26,6 @@ from edge_agent.shelf import SpoolError
 
 log = logging.getLogger(__name__)
 
-HELD_MAX = 20_000
-HELD_MAX_BYTES = 8 * 2**20
-"""What may wait in memory while the disk takes nothing; beyond either the oldest are dropped, with a report."""
 AT_ONCE = 500
 """Events of a transaction when those in memory are stored at last."""
 RETRY_S = (1.0, 30.0)
@@ -41,14 +36,6 @@ TEND_S = 60.0
 """How often the age of events, the clock and the ballast are looked after."""
 DAY_S = 86400.0
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """An event in memory, and when it came."""
-
-    event: Event
-    came_s: float
 
 
 class Outbox:
@@ -83,12 +70,12 @@ class Outbox:
         self._ballast = Ballast(path, ballast_bytes)
         self._lock = threading.RLock()
         self._spool: Spool | None = None
-        self._held: deque[_Held] = deque()
-        self._held_bytes = self._lost = self._last_seq = self._fails = 0
+        self._held = Held()
+        self._last_seq = self._fails = 0
         self._gone: set[int] = set()  # acknowledged, but the disk does not let go of them yet
         self._to_remember: dict[str, str] = {}
         self._retry_at_s = self._tend_at_s = self._let_go_at_s = float("-inf")
-        self._opened = False
+        self._opened = self._closed = False
         self.epoch = ""
         """The random id of the outbox; empty while it could not be opened yet."""
         self.begins_at = 1
@@ -111,15 +98,10 @@ class Outbox:
         """
         with self._lock:
             for topic, body in events:
-                event = Event.of(topic, body)
-                self._held.append(_Held(event, self._clock()))
-                self._held_bytes += len(event.text)
-            while len(self._held) > HELD_MAX or self._held_bytes > HELD_MAX_BYTES:
-                self._held_bytes -= len(self._held.popleft().event.text)
-                self._lost += 1
+                self._held.add(Event.of(topic, body), self._clock())
             self.tend()
             if self._held and self._spool is not None:  # on a full disk; should we be killed, the next run tells
-                self._spool.bear_witness(len(self._held) + self._lost)
+                self._spool.bear_witness(len(self._held) + self._held.lost)
             return self._last_seq
 
     def peek(self, limit: int, *, after_seq: int = 0) -> list[Row]:
@@ -155,8 +137,8 @@ class Outbox:
         """For how many seconds of a running agent the oldest event has waited; None where none waits."""
         with self._lock:
             stored_s = self._tried(lambda spool: spool.oldest_age_s())
-            held_s = self._clock() - self._held[0].came_s if self._held else None
-            return max((age_s for age_s in (stored_s, held_s) if age_s is not None), default=None)
+            ages_s = (stored_s, self._held.oldest_age_s(self._clock()))
+            return max((age_s for age_s in ages_s if age_s is not None), default=None)
 
     def last_seq(self) -> int:
         """The `seq` of the newest event that was ever stored, 0 before the first."""
@@ -169,11 +151,18 @@ class Outbox:
             self.tend()
 
     def recall(self, key: str) -> str | None:
-        """The value that is kept under a name; None where there is none, or the disk cannot be read."""
+        """The value that is kept under a name; None where there is none.
+
+        Raises:
+            SpoolError: The disk cannot be read at present, so nobody knows.
+        """
         with self._lock:
             if key in self._to_remember:
                 return self._to_remember[key]
-            return self._tried(lambda spool: spool.recall(key))
+            found = self._tried(lambda spool: (spool.recall(key),))
+            if found is None:
+                raise SpoolError(self.trouble or f"the outbox {self._path} is closed.")
+            return found[0]
 
     def tend(self) -> None:
         """Store what is in memory and let go of what has gone, as far as the disk does it, and look after the rest.
@@ -181,7 +170,7 @@ class Outbox:
         `put` and `peek` do it as well; where neither is called for long, this should be.
         """
         with self._lock:
-            if self.trouble is not None and self._clock() < self._retry_at_s:
+            if self._closed or (self.trouble is not None and self._clock() < self._retry_at_s):
                 return
             whole = self._store() and self._keep() and self._let_go()
             if whole and (self.trouble is not None or self._clock() >= self._tend_at_s):
@@ -191,31 +180,40 @@ class Outbox:
                     self._ballast.restore()
 
     def close(self) -> None:
-        """Store what can be stored, and close the file."""
+        """Store what can be stored, and close the file for good: whatever is asked for later finds nothing."""
         with self._lock:
+            if self._closed:
+                return
             self._retry_at_s = self._tend_at_s = self._let_go_at_s = float("-inf")
             self.tend()
             if self._held:
                 log.error("%d events could not be stored, and end with the agent", len(self._held))
+            self._closed = True
             self._shut()
 
     def _store(self) -> bool:
         """Move what is in memory to the disk, in order, a transaction at a time; whether nothing is left there."""
         at_once = AT_ONCE
-        while self._held or (self._lost and self._tried(Spool.depth)):
-            now_s, some = self._clock(), list(islice(self._held, at_once))
-            events = [replace(held.event, age_s=now_s - held.came_s) for held in some]
-            store = partial(Spool.store, events=events, lost=self._lost, held=len(self._held) - len(some))
-            if self._tried(store) is None:
+        while self._held or (self._held.lost and self._tried(Spool.depth)):
+            if not self._did(partial(self._move, at_once=at_once)):
                 if self._spool is None or at_once == 1:
                     return False
-                at_once = max(1, len(some) // 8)  # the room may do for fewer of them
-                continue
-            self._lost = 0
-            for _ in some:
-                self._held_bytes -= len(self._held.popleft().event.text)
-            self._note()
+                at_once = max(1, min(at_once, len(self._held)) // 8)  # the room may do for fewer of them
         return True
+
+    def _move(self, spool: Spool, at_once: int) -> None:
+        """Store the oldest that are in memory, unless a commit that failed has.
+
+        Raises:
+            SpoolError: The disk does not take them.
+        """
+        if self._held.in_doubt:
+            self._held.settle(spool.newest_batch())
+        if self._held or (self._held.lost and spool.depth()):
+            batch = self._held.batch(at_once, self._clock())
+            spool.store(batch.events, lost=batch.lost, held=batch.held, name=batch.name)
+            self._held.stored()
+        self._note()
 
     def _keep(self) -> bool:
         """Remember what is still to be; whether nothing is left."""
@@ -242,7 +240,7 @@ class Outbox:
 
     def _tried(self, action: Callable[[Spool], T], *, wholly: bool = False) -> T | None:
         """What the disk answers; None where it fails, which is noted."""
-        if self._spool is None and self._clock() < self._retry_at_s:
+        if self._closed or (self._spool is None and self._clock() < self._retry_at_s):
             return None
         try:
             return self._attempt(action, wholly=wholly)
@@ -280,7 +278,8 @@ class Outbox:
     def _reopened(self) -> Spool:
         self._spool = self._open_spool()
         if not self._opened:
-            self._opened, self._lost = True, self._spool.held  # what an earlier run had in memory when it was killed
+            self._opened = True
+            self._held.lost += self._spool.held  # what an earlier run had in memory when it was killed
         if self._spool.untold:
             self._spool.store([])  # what was saved of a damaged outbox is followed by the event that says so
         self._note()
@@ -300,7 +299,7 @@ class Outbox:
         self._retry_at_s = self._clock() + min(RETRY_S[1], RETRY_S[0] * 2**self._fails)
         self._fails = min(self._fails + 1, 10)
         if self._spool is not None and isinstance(error, DiskFullError):
-            self._spool.bear_witness(len(self._held) + self._lost)
+            self._spool.bear_witness(len(self._held) + self._held.lost)
         else:
             self._shut()  # it must be opened anew; and nobody can unmount what we have open
 

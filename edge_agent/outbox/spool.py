@@ -76,6 +76,7 @@ class Spool:
             self._db = spool_file.connect(self._path)
             try:
                 contents = self._contents(witness)
+                spool_file.secure(self._db)
                 self._books = Books(contents.head, contents.size_bytes)
                 self._began_s, self._opened_at_s = contents.clock_s, self._clock()
                 self._before = contents.head.last
@@ -121,13 +122,14 @@ class Spool:
         """
         return self.store([Event.of(topic, body) for topic, body in events])
 
-    def store(self, events: Sequence[Event], *, lost: int = 0, held: int = 0) -> int:
+    def store(self, events: Sequence[Event], *, lost: int = 0, held: int = 0, name: str | None = None) -> int:
         """Store events that were made some time ago, in one transaction, after what there is to report.
 
         Args:
             events: In their order.
             lost: How many came before them and will not come: they get numbers, and a report that names these.
             held: How many come after them and are in memory only.
+            name: Of this batch, see `newest_batch`.
 
         Returns:
             As `put` does. Where there is no event yet whose topic a report could go to, nothing is stored.
@@ -149,10 +151,22 @@ class Spool:
                     last = spool_rows.upto(self._db, books.size_bytes - self._max_bytes * (1 - DROP_SHARE))
                     drop = Drop(last, "full", topic, events[-1].ts if events else None)
                     spool_rows.drop(self._db, books, drop)
+                if name is not None:
+                    spool_file.remember(self._db, "batch", name)
                 was, self.held = self.held, held
             if was or held:
                 self._bear_witness()
             return self._books.head.last
+
+    def newest_batch(self) -> str | None:
+        """The name of the batch that was stored last; None before the first.
+
+        A `store` whose sync fails raises, and yet what it stored may be there when the file has been opened again.
+
+        Raises:
+            SpoolError: The file cannot be read.
+        """
+        return self.recall("batch")
 
     def _newest_topic(self) -> str | None:
         row = self._db.execute("SELECT topic FROM event ORDER BY seq DESC LIMIT 1").fetchone()
@@ -254,13 +268,22 @@ class Spool:
         Raises:
             SpoolError: The disk does not take it.
         """
-        with self._lock, translated(self._path, "written"), self._booked(durably=False) as books:
-            spool_file.remember(self._db, "clock_s", repr(books.now_s))
-            oldest = self._db.execute("SELECT at_s FROM event ORDER BY seq LIMIT 1").fetchone()
-            if oldest is not None and books.now_s - oldest[0] > self._max_age_s:
-                too_old = "SELECT seq, topic FROM event WHERE at_s < ? ORDER BY seq DESC LIMIT 1"
-                last, topic = self._db.execute(too_old, (books.now_s - self._max_age_s,)).fetchone()
-                spool_rows.drop(self._db, books, Drop(last, "age", topic, ts))
+        with self._lock, translated(self._path, "written"):
+            too_old = self._too_old()
+            with self._booked(durably=too_old is not None) as books:  # a report is an event like any other
+                spool_file.remember(self._db, "clock_s", repr(books.now_s))
+                if too_old is not None:
+                    spool_rows.drop(self._db, books, Drop(too_old[0], "age", too_old[1], ts))
+
+    def _too_old(self) -> tuple[int, str] | None:
+        """The last event that has waited for too long, and its topic."""
+        since_s = self._now_s() - self._max_age_s
+        oldest = self._db.execute("SELECT at_s FROM event ORDER BY seq LIMIT 1").fetchone()
+        if oldest is None or oldest[0] >= since_s:
+            return None
+        last = "SELECT seq, topic FROM event WHERE at_s < ? ORDER BY seq DESC LIMIT 1"
+        seq, topic = self._db.execute(last, (since_s,)).fetchone()
+        return seq, topic
 
     def make_way(self) -> None:
         """Have what is in the log taken into the database, so that the log need not grow. Fails silently."""

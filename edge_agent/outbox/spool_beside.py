@@ -163,22 +163,19 @@ class Ballast:
                 return True
         return False
 
-    def restore(self) -> bool:
-        """Take the room again where the disk has twice as much; whether it is whole."""
+    def restore(self) -> None:
+        """Take the room again where the disk has twice as much, and lets us."""
         if self.held_bytes >= self._size_bytes:
-            return True
-        try:
+            return
+        with suppress(OSError):
             disk = os.statvfs(self._file.parent)
             if disk.f_bavail * disk.f_frsize < 2 * self._size_bytes:
-                return False
+                return
             fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 os.posix_fallocate(fd, 0, self._size_bytes)
             finally:
                 os.close(fd)
-        except OSError:
-            return False
-        return True
 
 
 def aside_of(path: Path, now: datetime) -> Path:

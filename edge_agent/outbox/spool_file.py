@@ -117,10 +117,13 @@ def translated(path: Path | str, verb: str, *, opening: bool = False) -> Iterato
     Raises:
         SpoolDamagedError: The file is not what was written, or cannot be read.
         DiskFullError: The disk is full.
-        SpoolError: Anything else.
+        SpoolError: Anything else that SQLite or the disk says.
+        sqlite3.Error: SQLite was not asked as it should be, or after its end: that tells nothing of the file.
     """
     try:
         yield
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+        raise
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)  # without a code: text that is no text
         if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code in _TWICE or code == _TORN:
@@ -150,6 +153,22 @@ def connect(path: Path | str) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def secure(db: sqlite3.Connection) -> None:
+    """Write what is found in the log into the database, and sync that.
+
+    After a sync that failed, the kernel holds for written what is in its memory only: the log can be read, the next
+    sync succeeds, and a power cut takes it all.
+
+    Raises:
+        sqlite3.Error: The disk does not take it.
+    """
+    try:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:  # from a full disk one must be able to read and delete
+            raise
 
 
 @contextmanager

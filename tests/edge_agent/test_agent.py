@@ -2,16 +2,22 @@
 
 import logging
 import threading
+from functools import partial
 
 import pytest
 
+from edge_agent import outlet as outlets
 from edge_agent.agent import Agent
 from edge_agent.config import load
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import CAMERA, SimulatedCamera, write_config
 from edge_agent.messages import ModelInfo
 from edge_agent.mqtt.broker import broker_of
+from edge_agent.outbox import outbox as outboxes
+from edge_agent.outbox.outbox import Outbox
+from edge_agent.outbox.spool import Spool
 from edge_agent.outlet import Outlet
+from edge_agent.shelf import SpoolError
 from tests.conftest import free_port, wait_for
 
 MODEL = ModelInfo("m", "0")
@@ -55,6 +61,33 @@ def test_a_shelf_that_comes_back_is_not_cleared(tmp_path):
     assert cleared_by(settings_of(tmp_path, port)) == set()
     assert cleared_by(settings_of(tmp_path, port, shelves=2)) == {PANTRY}
     assert cleared_by(settings_of(tmp_path, port)) == set()
+
+
+def test_what_was_removed_is_cleared_when_the_disk_can_be_read_again(tmp_path, monkeypatch):
+    """An agent that starts on a disk that is away learns later what earlier configurations had, and forgets nothing."""
+    port, clock = free_port(), [0.0]
+
+    def away(*_args, **_options):
+        raise SpoolError("disk I/O error")
+
+    def cleared(outlet):
+        return {topic for topic, text in outlet.mqtt._parts.outgoing._retained.items() if text == ""}
+
+    assert cleared_by(settings_of(tmp_path, port)) == set()
+    with monkeypatch.context() as patched:
+        patched.setattr(outboxes, "Spool", away)
+        patched.setattr(outlets, "Outbox", partial(Outbox, clock=lambda: clock[0]))
+        outlet = Outlet(settings_of(tmp_path, port, shelves=2), MODEL)
+    outlet.change(settings_of(tmp_path, port, shelves=1), MODEL)
+    outlet.tend()
+    assert cleared(outlet) == set()
+    outlet.spool._open_spool = lambda: Spool(outlet.spool._path)
+    clock[0], outlet._tend_at_s = 100.0, 0.0
+    outlet.tend()
+    assert len(cleared(outlet)) == 2
+    assert PANTRY in cleared(outlet)
+    assert set(outlet.spool.recall("retained").split("\n")) >= cleared(outlet)
+    outlet.spool.close()
 
 
 def test_only_topics_of_our_own_name_are_cleared(tmp_path):

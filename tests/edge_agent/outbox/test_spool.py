@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge_agent.outbox.spool import Spool, SpoolDamagedError, SpoolInUseError
+from edge_agent.outbox.spool_file import translated
 from edge_agent.outbox.spool_rows import Event, Row
 from edge_agent.shelf import SpoolError
 
@@ -171,6 +172,53 @@ def test_what_waits_for_too_long_is_dropped_and_reported(tmp_path):
     again.tend("2026-11-23T03:12:09.412Z")
     report = {"type": "dropped", "from_seq": 1, "to_seq": 1, "why": "age", "ts": "2026-11-23T03:12:09.412Z"}
     assert bodies(again) == [(2, {"n": 2}), (3, report)]
+
+
+def test_the_report_of_what_was_too_old_is_synced_like_any_event(tmp_path):
+    """Only the clock and deletes may go without a sync: a number that was given out is never given again."""
+    clock, said = [0.0], []
+    spool = Spool(tmp_path / "o.db", max_age_s=100, clock=lambda: clock[0])
+    spool.put([("t", {"n": 1})])
+    spool._db.set_trace_callback(said.append)
+    spool.tend()
+    assert "PRAGMA synchronous=NORMAL" in said
+    said.clear()
+    clock[0] = 101.0
+    spool.tend()
+    assert spool.last_seq() == 2
+    assert "PRAGMA synchronous=NORMAL" not in said
+
+
+def test_a_bug_of_ours_is_no_damage(tmp_path):
+    """A file that was closed, and a statement that lacks a value, tell nothing of what is in the file."""
+    spool = Spool(tmp_path / "o.db")
+    spool.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        spool.peek(9)
+    with (
+        pytest.raises(sqlite3.ProgrammingError),
+        translated("o.db", "read", opening=True),
+        closing(sqlite3.connect(":memory:")) as db,
+    ):
+        db.execute("SELECT ?", ())
+    with (
+        pytest.raises(SpoolDamagedError, match="UTF-8"),
+        translated("o.db", "read"),
+        closing(sqlite3.connect(":memory:")) as db,
+    ):
+        db.execute("SELECT CAST(x'ff' AS TEXT)").fetchone()
+
+
+def test_what_is_found_in_the_log_is_in_the_database_before_anybody_relies_on_it(tmp_path):
+    """After a sync that failed the log may be in memory only; it is written anew when the file is opened."""
+    spool = Spool(tmp_path / "o.db")
+    spool.put([("t", {"n": 1})])
+    (tmp_path / "killed").mkdir()
+    for suffix in ("", "-wal", ".mark"):
+        shutil.copy(tmp_path / f"o.db{suffix}", tmp_path / "killed")
+    with closing(Spool(tmp_path / "killed" / "o.db")) as again:
+        assert (tmp_path / "killed" / "o.db-wal").stat().st_size == 0
+        assert bodies(again) == [(1, {"n": 1})]
 
 
 def test_an_event_is_late_by_the_agents_own_clock():
