@@ -74,7 +74,6 @@ class Agent:
 
         Raises:
             CredentialsError: The broker refuses us.
-            SpoolError: The outbox cannot be written.
         """
 
         def stepped(watch: Watch, outcome: Outcome) -> None:

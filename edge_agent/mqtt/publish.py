@@ -137,7 +137,6 @@ class MqttPublisher:
 
         Raises:
             CredentialsError: The broker refuses who we are, or what we publish.
-            SpoolError: The outbox cannot be read or written.
         """
         spoken = choices = self._broker.spoken
         pause_s = BACK_OFF_S[0]

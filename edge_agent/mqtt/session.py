@@ -65,7 +65,6 @@ class Session:
         Raises:
             CredentialsError: The broker does not let us publish.
             BrokerError: It takes no messages at present.
-            SpoolError: The outbox cannot be read or written.
         """
         client, inbox = self._client, self._parts.inbox
         client.on_publish, client.on_subscribe = self._on_publish, self._on_subscribe
