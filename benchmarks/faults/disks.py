@@ -1,6 +1,7 @@
 """The outbox on disks that fail: the plug pulled, full, read-only. See `bench_faults.py`."""
 
 import random
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -156,39 +157,71 @@ def reported(rows: list[Row]) -> set[int]:
     return {seq for first, last in spans for seq in range(first, last + 1)}
 
 
-def full_disk(events: int) -> tuple[Outage, int]:
-    """Fill a disk, go on counting beyond what memory may hold, and give it room again.
+def full_disk(events: int) -> Outage:
+    """Fill a disk, go on counting beyond what memory may hold, and give it room again."""
+    with ExitStack() as stack:
+        disk = stack.enter_context(LoopDisk(stack.enter_context(scratch()), size_mb=DISK_MB))
+        outbox = stack.enter_context(closing(Outbox(disk.folder / "outbox.db", ballast_bytes=2**20)))
+        putter = Putter(outbox)
+        putter.put(50)
+        filler = disk.fill()
+        putter.put_until(lambda: outbox.trouble is not None)
+        putter.put(events)
+        held = len(outbox._held)  # noqa: SLF001 (a look at what is in memory)
+        filler.unlink()
+        return putter.outage(time.monotonic(), held)
 
-    Returns:
-        What became of the events, and how many of them could be deleted while the disk was full.
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """What became of a full disk's events when they were delivered.
+
+    Attributes:
+        stored: How many were on the disk when it was full.
+        put: How many there were with those in memory.
+        delivered: How many were delivered, each once.
+        left: How many rows the database still has.
     """
+
+    stored: int
+    put: int
+    delivered: int
+    left: int
+
+
+def drained_disk() -> Drain:
+    """Fill a disk until it takes no event, and deliver all: what was stored must go from a disk that stays full."""
     with scratch() as folder, LoopDisk(folder, size_mb=DISK_MB) as disk:
-        with closing(Outbox(disk.folder / "outbox.db", ballast_bytes=2**20)) as outbox:
-            putter = Putter(outbox)
-            putter.put(50)
-            filler = disk.fill()
-            putter.put_until(lambda: outbox.trouble is not None)
-            putter.put(events)
-            held = len(outbox._held)  # noqa: SLF001 (a look at what is in memory)
-            filler.unlink()
-            outage = putter.outage(time.monotonic(), held)
-        with closing(Outbox(disk.folder / "outbox2.db", ballast_bytes=2**20)) as outbox:
+        path = disk.folder / "outbox.db"
+        with closing(Outbox(path, ballast_bytes=2**20)) as outbox:
             putter = Putter(outbox)
             putter.put(50)
             disk.fill()
             putter.put_until(lambda: outbox.trouble is not None)
-            return outage, _drained(outbox)
+            stored = putter.count - len(outbox._held)  # noqa: SLF001 (a look at what is in memory)
+            delivered = drained(outbox, putter.count)
+        return Drain(stored, putter.count, delivered, _rows(path))
 
 
-def _drained(outbox: Outbox) -> int:
-    """Deliver all that is stored on a full disk; how many went, none of which may come again."""
+def drained(outbox: Outbox, count: int) -> int:
+    """Deliver so many events; how many went, none of which may come again."""
     gone: set[int] = set()
-    while rows := outbox.peek(100):
+    until_s = time.monotonic() + PATIENCE_S / 2
+    while len(gone) < count and time.monotonic() < until_s:
+        rows = outbox.peek(100)
         if gone & {row.seq for row in rows}:
             raise AssertionError("what was delivered came again")
         outbox.ack([row.seq for row in rows])
         gone |= {row.seq for row in rows}
+        if not rows:
+            time.sleep(0.02)  # what is in memory is stored when it is tried again
     return len(gone)
+
+
+def _rows(path: Path) -> int:
+    """What is in the database, whatever an outbox believes."""
+    with closing(sqlite3.connect(path)) as db:
+        return int(db.execute("SELECT count(*) FROM event").fetchone()[0])
 
 
 def read_only(events: int) -> Outage:

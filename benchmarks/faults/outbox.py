@@ -10,7 +10,15 @@ from statistics import median
 
 from benchmarks.asked import Figure, at_least, at_most, unmeasured
 from benchmarks.faults.damage import Damaged, damage_often
-from benchmarks.faults.disks import Outage, full_disk, power_cuts, read_only, read_only_from_the_start, scratch
+from benchmarks.faults.disks import (
+    Outage,
+    drained_disk,
+    full_disk,
+    power_cuts,
+    read_only,
+    read_only_from_the_start,
+    scratch,
+)
 from benchmarks.faults.loop_disk import why_not
 from benchmarks.faults.progress import each
 from edge_agent.outbox import held
@@ -128,12 +136,18 @@ def _on_disks(scale: float) -> list[Figure]:
         return [unmeasured(f"{times} power cuts, a full disk, a read-only one", "nothing lost unsaid", lacks)]
     cuts = power_cuts(times)
     beyond = round(1000 + held.HELD_MAX * min(1.0, scale))
-    full, drained = full_disk(beyond)
+    drain = drained_disk()
     return [
         at_most(f"{times} power cuts: commits lost of {cuts.committed:,}", cuts.lost, 0, "{:.0f}"),
         at_most(f"{times} power cuts: outboxes damaged", cuts.damaged, 0, "{:.0f}"),
-        *_of_outage("full disk", full),
-        at_least("delivered and deleted on a full disk", drained, 1, "{:,.0f} events"),
+        *_of_outage("full disk", full_disk(beyond)),
+        Figure(
+            "on a disk that stays full: delivered, and deleted there",
+            f"all of {drain.put:,}, 0 left",
+            f"{drain.delivered:,}, {drain.left:,} left",
+            (drain.delivered, drain.left) == (drain.put, 0) and drain.stored > 0,
+            f"{drain.stored:,} were stored, {drain.put - drain.stored:,} in memory",
+        ),
         *_of_outage("disk turned read-only", read_only(beyond)),
         *_of_outage("disk read-only from the start", read_only_from_the_start(100)),
     ]

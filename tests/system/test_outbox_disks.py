@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.faults.disks import full_disk, power_cuts, read_only, read_only_from_the_start
+from benchmarks.faults.disks import drained_disk, full_disk, power_cuts, read_only, read_only_from_the_start
 from benchmarks.faults.loop_disk import LoopDisk, why_not
 
 pytestmark = [
@@ -21,13 +21,19 @@ def test_a_power_cut_loses_nothing_that_was_committed():
 
 
 def test_counting_goes_on_while_the_disk_is_full():
-    """What memory cannot hold is reported exactly, the rest comes in order, and a full disk can be drained."""
-    outage, drained = full_disk(21_000)
+    """What memory cannot hold is reported exactly, and the rest comes in order."""
+    outage = full_disk(21_000)
     assert outage.as_told
     assert outage.missing >= 1000
     assert outage.slowest_put_s < HELD_UP_S
     assert outage.back_s < BACK_S
-    assert drained > 50
+
+
+def test_a_disk_that_stays_full_is_drained():
+    """What is delivered is deleted there, each event once, and makes way for what waits in memory."""
+    drain = drained_disk()
+    assert drain.stored > 50
+    assert (drain.delivered, drain.left) == (drain.put, 0)
 
 
 def test_a_disk_that_turned_read_only_is_used_again_when_it_is_mended():
