@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_agent.capture.address import is_device, is_stream, node_of
 from edge_agent.config import Settings
-from edge_agent.doctor.finding import Finding, doubtful, failed, fine
+from edge_agent.doctor.finding import Finding, doubtful, look
 from edge_agent.shelf import ConfigError
 
 _SECRET = re.compile(r"@|(pass|pwd|pw|token|key|secret|auth)\w*=", re.IGNORECASE)
@@ -32,7 +32,10 @@ def look_at_permissions(
         may_use: Tells whether a device is for us.
         uid: Who we are; None asks the system.
     """
-    uid = os.geteuid() if uid is None else uid
+    return look("permissions", lambda: _permissions(path, settings, may_use, os.geteuid() if uid is None else uid))
+
+
+def _permissions(path: Path, settings: Settings, may_use: Callable[[Path], bool], uid: int) -> str | Finding:
     user = _user(uid)
     who = f"you are {user}, with {_groups()}"
     closed = [
@@ -41,7 +44,7 @@ def look_at_permissions(
         if not may_use(node)
     ]
     if closed:
-        return failed("permissions", ConfigError(f"{who}; {'; '.join(closed)}."))
+        raise ConfigError(f"{who}; {'; '.join(closed)}.")
     doubts = [
         f"{secret} holds {what} and is readable for everybody: sudo chmod 0640 {secret}"
         for secret, what in _secrets(path, settings)
@@ -53,7 +56,7 @@ def look_at_permissions(
             f"root may do everything, and so sees nothing of what {_user(owner)} may not: run it as that user"
             " (sudo shelf-agent doctor does, where it was installed)"
         )
-    return doubtful("permissions", f"{who}; {'; '.join(doubts)}.") if doubts else fine("permissions", who)
+    return doubtful("permissions", f"{who}; {'; '.join(doubts)}.") if doubts else who
 
 
 def _nodes(settings: Settings) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from edge_agent.capture.address import is_device, is_stream, redacted
 from edge_agent.capture.clips import clip_info
 from edge_agent.collect import first_frame
 from edge_agent.config import CameraSection, Settings
-from edge_agent.doctor.finding import Finding, doubtful, failed, fine, look
+from edge_agent.doctor.finding import Finding, doubtful, failed, fine, look, unseen
 from edge_agent.engines import NAMES
 from edge_agent.model import labels_or_error, load_model
 from edge_agent.mqtt.broker import broker_of
@@ -46,9 +46,12 @@ def check(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterator[
 
 def look_at_configuration(path: Path) -> tuple[list[Finding], Settings | None]:
     """The file, and its settings where it can be used; else also what is wrong with the bundle that it names."""
-    labels, broken = labels_or_error(path)
+    broken = None
     try:
+        labels, broken = labels_or_error(path)
         settings = config.load(path, labels=labels)
+    except OSError as error:
+        return [failed("configuration", unseen(error))], None
     except ShelfwatchError as error:
         wrong = [failed("configuration", error)]
         return wrong + ([failed("model", broken)] if broken is not None else []), None

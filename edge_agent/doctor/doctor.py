@@ -63,9 +63,17 @@ def examine(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterato
 
 def _still_needed_mb(settings: Settings) -> float:
     """Megabytes that the outbox may still take, ballast included."""
-    path = settings.outbox.path
-    there = sum(found.stat().st_size for found in path.parent.glob(f"{path.name}*")) if path.parent.is_dir() else 0
-    return max(0.0, settings.outbox.max_mb + settings.outbox.ballast_mb - there / 2**20)
+    return max(0.0, settings.outbox.max_mb + settings.outbox.ballast_mb - _taken_bytes(settings.outbox.path) / 2**20)
+
+
+def _taken_bytes(outbox: Path) -> int:
+    """What an outbox takes on the disk, as far as we may see it; files beside it come and go while the agent runs."""
+    taken = 0
+    with contextlib.suppress(OSError):
+        for file in outbox.parent.glob(f"{outbox.name}*"):
+            with contextlib.suppress(OSError):
+                taken += file.stat().st_size
+    return taken
 
 
 def _model(settings: Settings, *, at_work: bool) -> Finding:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_agent.shelf import ShelfwatchError
+from edge_agent.shelf import InputError, ShelfwatchError
 
 Level = Literal["ok", "warn", "wrong"]
 """`warn` is for what works, but not well or not for long; `wrong` keeps the agent from counting or delivering."""
@@ -38,12 +38,21 @@ def failed(what: str, error: ShelfwatchError) -> Finding:
 
 
 def look(what: str, at: Callable[[], str | Finding]) -> Finding:
-    """What a look gives: words for what is fine, a finding, or the error that it raises."""
+    """What a look gives: words for what is fine, a finding, or the error that it raises, the system's too."""
     try:
         found = at()
     except ShelfwatchError as error:
         return failed(what, error)
+    except OSError as error:
+        return failed(what, unseen(error))
     return fine(what, found) if isinstance(found, str) else found
+
+
+def unseen(error: OSError) -> InputError:
+    """What the system's no means to somebody who looks: a file that is not for this user, or a disk that fails."""
+    if isinstance(error, PermissionError):
+        return InputError(f"this user may not look there ({error}). Use sudo shelf-agent, or the user of the agent.")
+    return InputError(f"it cannot be looked at ({error}). Try again; if it stays so, see to the disk (dmesg).")
 
 
 def exit_status(findings: Iterable[Finding], *, strict: bool = False) -> int:

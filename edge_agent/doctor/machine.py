@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_agent import sensors
-from edge_agent.doctor.finding import Finding, doubtful, fine, look
+from edge_agent.doctor.finding import Finding, doubtful, look
 from edge_agent.sensors import PROC, SYS
 from edge_agent.shelf import ConfigError, SpoolError
 
@@ -46,9 +46,13 @@ def _clock(now: datetime, *, held: bool | None) -> str | Finding:
 
 def look_at_memory(proc: Path = PROC) -> Finding:
     """Whether there is memory left to count with."""
+    return look("memory", lambda: _memory(proc))
+
+
+def _memory(proc: Path) -> str | Finding:
     found = sensors.memory_mb(proc)
     if found is None:
-        return fine("memory", "the kernel does not say")
+        return "the kernel does not say"
     words = f"{found[0]} of {found[1]} MB can be had"
     if found[0] < MEMORY_LOW_MB:
         return doubtful(
@@ -56,11 +60,15 @@ def look_at_memory(proc: Path = PROC) -> Finding:
             f"{words}: soon something will be killed. See what takes it (top -o %MEM); fewer cameras, or a"
             " sub-stream of theirs, take less.",
         )
-    return fine("memory", words)
+    return words
 
 
 def look_at_heat(sys: Path = SYS) -> Finding:
     """Whether the machine is too hot, or short of power."""
+    return look("heat", lambda: _heat(sys))
+
+
+def _heat(sys: Path) -> str | Finding:
     celsius, pi = sensors.temperature_c(sys), sensors.throttled(sys)
     words = f"{celsius:g} °C" if celsius is not None else "there is no sensor"
     now, once = pi if pi is not None else ([], [])
@@ -73,7 +81,7 @@ def look_at_heat(sys: Path = SYS) -> Finding:
     if celsius is not None and celsius >= HOT_C:
         complaints.insert(0, "too hot: it is, or will be, slowed down")
     if not complaints:
-        return fine("heat", words)
+        return words
     return doubtful("heat", f"{words}: {', and '.join(complaints)}. {' '.join(remedies)}".rstrip())
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from edge_agent import sensors
 from edge_agent.capture.address import is_stream
 from edge_agent.config import Settings
-from edge_agent.doctor.finding import Finding, failed, fine
+from edge_agent.doctor.finding import Finding, look
 from edge_agent.sensors import PROC
 from edge_agent.shelf import BrokerError
 
@@ -44,10 +44,15 @@ def look_at_network(
     settings: Settings, *, proc: Path = PROC, resolve: Resolve | None = None, reach: Reach | None = None
 ) -> tuple[Finding, frozenset[str]]:
     """Whether there is a way to the broker and the cameras, and to whom there is none (`Host.what`)."""
-    resolve, reach = resolve or resolved, reach or unreachable
-    ways, problems, cut_off = [], [], set()
+    cut_off: set[str] = set()
+    found = look("network", lambda: _network(settings, proc, (resolve or resolved, reach or unreachable), cut_off))
+    return found, frozenset(cut_off)
+
+
+def _network(settings: Settings, proc: Path, asked: tuple[Resolve, Reach], cut_off: set[str]) -> str:
+    ways, problems = [], []
     for host in hosts_of(settings):
-        problem, way = _way_to(host, resolve, reach)
+        problem, way = _way_to(host, *asked)
         if problem:
             problems.append(problem)
             cut_off.add(host.what)
@@ -56,9 +61,8 @@ def look_at_network(
     out = sensors.default_routes(proc)
     leads = f"{' and '.join(out)} lead{'s' if len(out) == 1 else ''} out" if out else "no default route"
     if problems:
-        error = BrokerError(f"{leads}; {'; '.join(problems)}.")
-        return failed("network", error), frozenset(cut_off)
-    return fine("network", "; ".join([leads, *ways])), frozenset()
+        raise BrokerError(f"{leads}; {'; '.join(problems)}.")
+    return "; ".join([leads, *ways])
 
 
 def _way_to(host: Host, resolve: Resolve, reach: Reach) -> tuple[str, str]:

@@ -15,11 +15,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge_agent.config import load
 from edge_agent.demo.store import write_config
+from edge_agent.doctor import doctor as doctor_of_all
 from edge_agent.doctor import network
 from edge_agent.doctor.access import look_at_permissions
 from edge_agent.doctor.check import agent_runs, look_at_outbox
 from edge_agent.doctor.doctor import examine
-from edge_agent.doctor.finding import doubtful, exit_status, failed, fine
+from edge_agent.doctor.finding import doubtful, exit_status, failed, fine, look
 from edge_agent.doctor.machine import look_at_clock, look_at_disk, look_at_heat, look_at_memory
 from edge_agent.doctor.validity import look_at_certificates
 from edge_agent.mqtt.broker import Broker
@@ -311,6 +312,49 @@ def test_a_configuration_that_cannot_be_read_does_not_keep_the_machine_from_bein
     done = doctor("-c", tmp_path / "none.toml", "--strict")
     assert done.returncode == 78
     assert [line.split()[1] for line in done.stdout.splitlines()] == ["configuration:", "clock:", "memory:", "heat:"]
+
+
+CLOSED = """
+import os, sys
+from pathlib import Path
+from edge_agent.config import load
+from edge_agent.doctor import check, doctor, machine
+settings = load(Path(sys.argv[1]))
+settings.outbox.path.parent.parent.chmod(0)
+if os.geteuid() == 0:
+    os.setuid(65534)
+needed_mb = doctor._still_needed_mb(settings)
+print(machine.look_at_disk(settings.outbox.path.parent, needed_mb=needed_mb))
+print(check.look_at_outbox(settings))
+"""
+
+
+def test_what_is_not_for_this_user_is_a_line_of_its_own(tmp_path):
+    """The doctor is for any user, and goes on with the next line; the remedy is to come as another one."""
+    path = write_config(tmp_path, port=1)
+    path.write_text(path.read_text().replace('"outbox.db"', '"closed/east/outbox.db"'))
+    (tmp_path / "closed" / "east").mkdir(parents=True)
+    done = subprocess.run([sys.executable, "-c", CLOSED, path], capture_output=True, text=True, check=False)
+    (tmp_path / "closed").chmod(0o700)
+    assert done.returncode == 0, done.stderr
+    disk, outbox = done.stdout.splitlines()
+    assert "this user may not look there" in disk
+    assert "sudo shelf-agent" in disk
+    assert "cannot be written" in outbox
+
+
+def test_a_file_that_goes_while_it_is_looked_at_ends_nothing(tmp_path):
+    """The outbox of a running agent has files that come and go."""
+
+    def looking():
+        return str((tmp_path / "outbox.db-wal").stat().st_size)
+
+    found = look("outbox", looking)
+    assert (found.level, found.status) == ("wrong", 66)
+    assert "outbox.db-wal" in found.words
+    (tmp_path / "outbox.db.mark.new").symlink_to("gone")
+    (tmp_path / "outbox.db").write_bytes(b"x" * 2**20)
+    assert doctor_of_all._taken_bytes(tmp_path / "outbox.db") == 2**20
 
 
 def outbox_of(path):
