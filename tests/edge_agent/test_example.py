@@ -94,6 +94,22 @@ def test_the_installer_puts_unit_command_and_documentation_in_place(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("config", ["..", "/etc/shelfwatch/..", ".", "/etc/shelfwatch/a b.toml", "x/../..", "a.b.toml", "/"])
+def test_a_configuration_without_a_plain_name_makes_root_touch_nothing(tmp_path, config):
+    """It names a folder below /run, which must never be /run itself."""
+    tools = {"id": "echo 0", "install": f"echo $* >> {tmp_path}/touched", "runuser": f"echo $* >> {tmp_path}/touched"}
+    for name, line in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    called = ["sh", REPO / "deploy" / "shelf-agent", "check", "--config", config]
+    done = subprocess.run(
+        called, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "error: " in done.stderr
+    assert not (tmp_path / "touched").exists()
+
+
 def test_an_update_keeps_what_an_operator_wrote(tmp_path):
     """Installing again changes neither configuration nor password."""
     install(tmp_path)
