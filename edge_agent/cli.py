@@ -162,7 +162,7 @@ def snapshot(
         raise InputError(f"{picture} is not the name of a PNG. Give a path that ends in .png.")
     settings = load(config)
     chosen = _camera(settings, camera)
-    source = open_source(chosen.id, chosen.source)
+    source = open_source(chosen.id, chosen.source, period_s=1 / chosen.fps, key_frames=chosen.key_frames)
     try:
         frame = first_frame(source, chosen.id)
     finally:
@@ -195,17 +195,17 @@ def collect(
     settings = load(config)
     chosen = _camera(settings, camera)
     classifier = load_model(settings).classifier if label is None and settings.model.bundle.exists() else None
-    source = open_source(chosen.id, chosen.source)
+    source = open_source(chosen.id, chosen.source, period_s=1 / chosen.fps, key_frames=chosen.key_frames)
     written: Counter[str] = Counter()
     taken = 0
     try:
         with progress() as bar, contextlib.suppress(KeyboardInterrupt):
             for _ in bar.track(range(pictures), description="collecting"):
-                began_s = time.monotonic()
                 try:
                     frame = first_frame(source, chosen.id)
                 except EOFError:
                     break
+                began_s = time.monotonic()
                 shelves = settings.shelves_of(chosen.id)
                 written.update(store_crops(frame, shelves, folder, label=label, classifier=classifier))
                 taken += 1

@@ -178,19 +178,21 @@ class CameraSection(_Section):
         description="Decode the key frames of a stream only, which costs a fraction; they come every second or two.",
     )
 
+    @field_validator("source", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
     @field_validator("source")
     @classmethod
     def _known_scheme(cls, value: str) -> str:
-        scheme, mark, rest = value.partition("://")
+        scheme, mark, rest = value.strip().partition("://")
         if not mark:
             return value
-        if not is_stream(value):
+        if not is_stream(scheme + mark):
             raise ValueError(f'scheme "{scheme}" is not one of {", ".join(STREAM_SCHEMES)}')
-        if not _names_host(value):
-            raise ValueError(
-                "the address cannot be read; write an IPv6 address in [ ], and in a password @ as %40, / as %2F, # as"
-                " %23, ? as %3F"
-            )
+        if why := _unreadable(value.strip()):
+            raise ValueError(why)
         return scheme.lower() + mark + rest
 
 
@@ -321,13 +323,18 @@ def model_path(path: Path, key: Literal["bundle", "signed_by"]) -> Path | None:
     return path.resolve().parent / named if isinstance(named, str) else None
 
 
-def _names_host(address: str) -> bool:
-    """Whether an address can be taken apart, and says where to connect to."""
+def _unreadable(address: str) -> str | None:
+    """Why an address cannot be taken apart, or does not say where to connect to; None where it can and does."""
     try:
         parts = urlsplit(address)
-        return bool(parts.hostname) and parts.port != 0
+        if parts.hostname and parts.port != 0:
+            return None
     except ValueError:
-        return False
+        return (
+            "the address cannot be read; write its port as a number up to 65535, an IPv6 address in [ ], and in a"
+            " password @ as %40, / as %2F, # as %23, ? as %3F"
+        )
+    return "the address has port 0; leave it away, or name the camera's" if parts.hostname else "it names no host"
 
 
 def _shelf(section: ShelfSection) -> Shelf:

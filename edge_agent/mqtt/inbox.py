@@ -41,16 +41,21 @@ class Command:
     correlation: bytes | None = None
 
     @property
-    def key(self) -> tuple[str, str | bytes] | None:
+    def id(self) -> str | int | None:
+        """The `id` of its payload, a string or a whole number; None where it has none."""
+        given = self.payload.get("id")
+        return given if isinstance(given, str | int) and not isinstance(given, bool) else None
+
+    @property
+    def key(self) -> tuple[str, str | int | bytes] | None:
         """What tells it from others: its correlation data, or its `id`; None where it has neither."""
         if self.correlation is not None:
             return self.verb, self.correlation
-        given = self.payload.get("id")
-        return (self.verb, given) if isinstance(given, str) else None
+        return None if self.id is None else (self.verb, self.id)
 
     def answered(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """An answer as it goes out: schema, verb and the command's own `id` beside what is answered."""
-        given = {"id": self.payload["id"]} if isinstance(self.payload.get("id"), str) else {}
+        given = {} if self.id is None else {"id": self.id}
         return {"schema": RESULT_SCHEMA, "command": self.verb, **given, **payload}
 
 
@@ -67,7 +72,7 @@ class Inbox:
         """Sort for one device; `answer` sends an answer, `confirmed` gets the epoch and seq of a watermark."""
         self._topics, self._answer, self._confirmed = topics, answer, confirmed
         self._prefix = topics.commands.removesuffix("#")
-        self._known: OrderedDict[tuple[str, str | bytes], Mapping[str, Any] | None] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str | int | bytes], Mapping[str, Any] | None] = OrderedDict()
         self.commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
 
     def take(self, message: paho.MQTTMessage) -> None:

@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.messages import Topics
+from edge_agent.messages import Topics, timestamp
 from edge_agent.mqtt.broker import (
     CREDENTIALS_REFUSED,
     UNSUPPORTED_VERSION,
@@ -114,8 +115,9 @@ class MqttPublisher:
 
     def answer(self, command: Command, payload: Mapping[str, Any]) -> None:
         """Answer a command, with its verb and `id` beside `payload`, where it asks for the answer."""
-        self._parts.inbox.answered(command, payload)
-        self._parts.outgoing.answer(command, command.answered(payload))
+        dated = {"ts": timestamp(datetime.now(UTC)), **payload}
+        self._parts.inbox.answered(command, dated)
+        self._parts.outgoing.answer(command, command.answered(dated))
 
     def stop(self, *, flush_s: float = 3.0) -> None:
         """Send what waits for at most `flush_s` seconds, publish `offline` and leave. Rows that remain stay stored."""

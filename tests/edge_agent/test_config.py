@@ -79,8 +79,9 @@ def test_a_good_file_becomes_shelves_with_slots(tmp_path):
         ('site = "store-1"', "", '"site" is missing'),
         ('product = "cola"', 'product = "empty"', 'names product "empty"'),
         ("[[cameras]]", '[[cameras]]\nid = "cam0"\nsource = "0"\n[[cameras]]', 'camera "cam0" sees no shelf. Give it'),
-        ('source = "clip.mp4"', 'source = "rtsp://[fe80::1/x"', "the address cannot be read; write an IPv6"),
-        ('source = "clip.mp4"', 'source = "rtsp:///x"', "the address cannot be read"),
+        ('source = "clip.mp4"', 'source = "rtsp://[fe80::1/x"', "an IPv6 address in [ ]"),
+        ('source = "clip.mp4"', 'source = "rtsp:///x"', "it names no host"),
+        ('source = "clip.mp4"', 'source = "rtsp://cam:99999/x"', "its port as a number up to 65535"),
         ("[shelves.grid]", '[[shelves.slots]]\nid = "r1c2"\ncorners = C\n[shelves.grid]', 'slot "r1c2" has the id'),
         (
             "{ cola = 1 }",
