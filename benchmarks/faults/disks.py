@@ -1,7 +1,6 @@
 """The outbox on disks that fail: the plug pulled, full, read-only. See `bench_faults.py`."""
 
 import random
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.faults.loop_disk import LoopDisk
 from benchmarks.faults.progress import each
+from edge_agent.outbox import spool_file
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.outbox.spool_rows import Row
 
@@ -198,6 +198,7 @@ def drained_disk() -> Drain:
             putter.put(50)
             disk.fill()
             putter.put_until(lambda: outbox.trouble is not None)
+            putter.put(100)
             stored = putter.count - len(outbox._held)  # noqa: SLF001 (a look at what is in memory)
             delivered = drained(outbox, putter.count)
         return Drain(stored, putter.count, delivered, _rows(path))
@@ -220,7 +221,7 @@ def drained(outbox: Outbox, count: int) -> int:
 
 def _rows(path: Path) -> int:
     """What is in the database, whatever an outbox believes."""
-    with closing(sqlite3.connect(path)) as db:
+    with closing(spool_file.connect(path)) as db:  # which needs no room beside it
         return int(db.execute("SELECT count(*) FROM event").fetchone()[0])
 
 
