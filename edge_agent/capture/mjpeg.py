@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-PART_BYTES = 2**25
+PICTURE_BYTES = 2**25
 """More than this is no picture of a camera."""
 
 
@@ -61,7 +61,7 @@ class _Coming:
 
     def take(self, size: int) -> bytes:
         """So many bytes."""
-        if size > PART_BYTES:
+        if size > PICTURE_BYTES:
             raise ValueError(f"a part of {size} bytes is no picture")
         while len(self._waiting) < size:
             self._more()
@@ -70,7 +70,7 @@ class _Coming:
         return taken
 
     def _more(self) -> None:
-        if len(self._waiting) > PART_BYTES:
+        if len(self._waiting) > PICTURE_BYTES:
             raise ValueError(f"{len(self._waiting)} bytes without a boundary")
         chunk = next(self._chunks, None)
         if chunk is None:

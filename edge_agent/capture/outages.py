@@ -31,6 +31,9 @@ _DAMAGE = re.compile(
     re.IGNORECASE,
 )
 
+_TORN = re.compile(r"Corrupt JPEG data(?!: \d extraneous bytes before marker 0xd9)|Premature end of JPEG")
+"""A few bytes too many before the end are how many webcams fill up a picture: nothing of it is missing."""
+
 
 def outage(source: str, reason: OutageReason, what: str) -> CameraError:
     """The error for a person: which camera, what happened, and what to do. The address loses its password.
@@ -59,3 +62,14 @@ def told_by(lines: Iterable[str]) -> tuple[OutageReason, str] | None:
 def is_damage(line: str) -> bool:
     """Whether a line of FFmpeg says that a picture could not be decoded as it was sent."""
     return _DAMAGE.search(line) is not None
+
+
+def is_torn(line: str) -> bool:
+    """Whether a line of libjpeg says that a part of a picture is missing, in whose place there is grey.
+
+    >>> is_torn("Corrupt JPEG data: premature end of data segment")
+    True
+    >>> is_torn("Corrupt JPEG data: 2 extraneous bytes before marker 0xd9")
+    False
+    """
+    return _TORN.search(line) is not None

@@ -1,9 +1,6 @@
 """Streams that FFmpeg reads, through OpenCV: RTSP, and video over HTTP that is no MJPEG. Runs in a camera's process."""
 
-import ctypes
-import os
 import time
-from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -11,34 +8,13 @@ import numpy as np
 from edge_agent.capture.age import StreamClock
 from edge_agent.capture.outages import is_damage, told_by
 from edge_agent.capture.output import OLD_PICTURES, Output
+from edge_agent.capture.printed import Printed
 from edge_agent.shelf import CameraError, OutageReason
 
 OPEN_TIMEOUT_S = 10.0
 THREADS = 1
 """Decoding in several threads would hold back a picture for each."""
 KEY_PICTURE = ord("I")
-UNBUFFERED = 2
-"""_IONBF of stdio.h."""
-
-
-class Errors:
-    """What FFmpeg writes from now on, by way of OpenCV to standard output. It says why a stream fails nowhere else."""
-
-    def __init__(self) -> None:
-        libc = ctypes.CDLL(None)
-        libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, UNBUFFERED, 0)
-        self._end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)  # if nobody reads, FFmpeg must not wait
-        os.dup2(write_end, 1)
-        os.dup2(write_end, 2)
-        os.close(write_end)
-
-    def new(self) -> Iterator[str]:
-        """The lines since the last time. They may hold addresses: they are judged, never shown."""
-        try:
-            while said := os.read(self._end, 2**16):
-                yield from said.decode(errors="replace").splitlines()
-        except BlockingIOError:
-            return
 
 
 def read(output: Output) -> None:
@@ -47,14 +23,14 @@ def read(output: Output) -> None:
     Raises:
         CameraError: Why there is no picture any more; it always ends so.
     """
-    errors = Errors()
+    printed = Printed()
     try:
-        _pass_on(_opened(output, errors), output, errors)
+        _pass_on(_opened(output, printed), output, printed)
     except cv2.error as error:
         raise output.error("decode", "sends what OpenCV cannot decode") from error
 
 
-def _opened(output: Output, errors: Errors) -> cv2.VideoCapture:
+def _opened(output: Output, printed: Printed) -> cv2.VideoCapture:
     began_s = time.monotonic()
     settings = {
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: int(OPEN_TIMEOUT_S * 1000),
@@ -64,7 +40,7 @@ def _opened(output: Output, errors: Errors) -> cv2.VideoCapture:
     flat = [figure for setting in settings.items() for figure in setting]
     capture = cv2.VideoCapture(output.order.source, cv2.CAP_FFMPEG, flat)
     if not capture.isOpened():
-        raise _why_closed(output, list(errors.new()), time.monotonic() - began_s)
+        raise _why_closed(output, list(printed.new()), time.monotonic() - began_s)
     output.opened()
     return capture
 
@@ -79,13 +55,13 @@ def _why_closed(output: Output, lines: list[str], waited_s: float) -> CameraErro
     return output.error("not_found", "does not open")
 
 
-def _pass_on(capture: cv2.VideoCapture, output: Output, errors: Errors) -> None:
+def _pass_on(capture: cv2.VideoCapture, output: Output, printed: Printed) -> None:
     """Date every picture, convert those that are due, and leave out what is damaged up to the next key picture."""
     clock = StreamClock()
     damaged = came = False
 
     def explain() -> tuple[OutageReason, str]:
-        if damaged or any(map(is_damage, errors.new())):  # FFmpeg may be busy with damage and never come back
+        if damaged or any(map(is_damage, printed.new())):  # FFmpeg may be busy with damage and never come back
             return "decode", "sends what cannot be decoded"
         return "timeout", OLD_PICTURES if came else "sends no new picture"
 
@@ -93,10 +69,10 @@ def _pass_on(capture: cv2.VideoCapture, output: Output, errors: Errors) -> None:
     while True:
         came = False
         if not capture.grab():
-            raise output.error(*explain()) if damaged else _why_ended(output, list(errors.new()))
+            raise output.error(*explain()) if damaged else _why_ended(output, list(printed.new()))
         came = True
         taken_s = clock.date(time.monotonic(), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-        if any(map(is_damage, errors.new())):
+        if any(map(is_damage, printed.new())):
             damaged = True
         elif damaged:
             damaged = int(capture.get(cv2.CAP_PROP_FRAME_TYPE)) != KEY_PICTURE

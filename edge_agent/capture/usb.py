@@ -9,7 +9,10 @@ import numpy as np
 
 from edge_agent.capture.address import node_of
 from edge_agent.capture.age import StreamClock
+from edge_agent.capture.outages import is_torn
 from edge_agent.capture.output import Output
+from edge_agent.capture.printed import Printed
+from edge_agent.shelf import OutageReason
 
 
 def read(output: Output) -> None:
@@ -26,8 +29,14 @@ def read(output: Output) -> None:
         raise output.error(
             "decode", "is there, but gives no video: another program holds it, or it is another node of the same camera"
         )
+    printed, torn = Printed(), False
     output.opened()
     clock = StreamClock()
+
+    def explain() -> tuple[OutageReason, str]:
+        return ("decode", "sends pictures that are damaged") if torn else ("timeout", "sends no new picture")
+
+    output.explain = explain
     while True:
         asked_s = time.monotonic()
         if not capture.grab():
@@ -36,11 +45,13 @@ def read(output: Output) -> None:
             raise output.error("timeout", f"has sent no new picture for {waited_s:.0f} s")
         taken_s = clock.date(time.monotonic(), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         if taken_s is not None and output.due():
+            list(printed.new())
             try:
                 good, image = capture.retrieve()
             except cv2.error as error:
                 raise output.error("decode", "sends what OpenCV cannot decode") from error
-            if good:
+            torn = any(map(is_torn, printed.new()))
+            if good and not torn:
                 output.show(np.asarray(image, np.uint8), taken_s)
 
 

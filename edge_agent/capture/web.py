@@ -9,22 +9,18 @@ from collections.abc import Iterator
 from typing import Self
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-import cv2
-import numpy as np
 import requests
-from numpy.typing import NDArray
 from requests.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
 from urllib3.exceptions import HTTPError
 
 from edge_agent.capture import stream
 from edge_agent.capture.age import StreamClock
-from edge_agent.capture.mjpeg import boundary_of, parts
+from edge_agent.capture.mjpeg import PICTURE_BYTES, boundary_of, parts
 from edge_agent.capture.output import OLD_PICTURES, Output
+from edge_agent.capture.still import Decoder
 from edge_agent.shelf import CameraError, OutageReason
 
 CHUNK_BYTES = 2**16
-PICTURE_BYTES = 2**25
-"""More than this is no picture of a camera."""
 
 
 def read(output: Output) -> None:
@@ -110,21 +106,30 @@ class Web:
             raise self.why(error) from None  # its words hold the address with the password
 
     def _auth(self, challenge: str) -> AuthBase:
-        wanted = HTTPDigestAuth if "digest" in challenge.lower() else HTTPBasicAuth
-        return wanted(self._user, self._password)
+        if "digest" in challenge.lower():
+            return _Digest(self._user, self._password)
+        return HTTPBasicAuth(self._user.encode(), self._password.encode())
+
+
+class _Digest(HTTPDigestAuth):
+    """Digest authentication with a user name of any letters, as UTF-8 (RFC 7616): requests allows Latin-1 alone."""
+
+    def build_digest_header(self, method: str, url: str) -> str | None:
+        header = super().build_digest_header(method, url)
+        return None if header is None else header.encode().decode("latin-1")
 
 
 def _pass_on_parts(answer: requests.Response, output: Output, web: Web) -> None:
     """The pictures of MJPEG, dated by `X-Timestamp` where the camera sends it, else by their arrival."""
     output.opened()
-    clock = StreamClock()
+    clock, decoder = StreamClock(), Decoder()
     bad = False
     output.explain = lambda: _WRONG[bad]
     try:
         for head, content in parts(_chunks(answer), boundary_of(answer.headers["Content-Type"])):
             taken_s = clock.date(time.monotonic(), _number(head.get("x-timestamp")))
             if taken_s is not None and output.due():
-                image = _decoded(content)
+                image = decoder.decoded(content)
                 bad = image is None
                 if image is not None:
                     output.show(image, taken_s)
@@ -139,10 +144,11 @@ def _fetch_pictures(answer: requests.Response, output: Output, web: Web) -> None
     """A picture once per period, dated by the moment at which it was asked for: it may be newer, but not older."""
     output.opened()
     next_s = asked_s = time.monotonic()  # of the first, some milliseconds too late
-    image: NDArray[np.uint8] | None = None
-    output.explain = lambda: _WRONG[image is None]
+    decoder, bad = Decoder(), False
+    output.explain = lambda: _WRONG[bad]
     while True:
-        image = _decoded(_body(answer, web))
+        image = decoder.decoded(_body(answer, web))
+        bad = image is None
         if image is not None:
             output.show(image, asked_s)
         next_s = max(next_s + output.order.period_s, time.monotonic())
@@ -152,7 +158,7 @@ def _fetch_pictures(answer: requests.Response, output: Output, web: Web) -> None
 
 
 _WRONG: dict[bool, tuple[OutageReason, str]] = {
-    True: ("decode", "sends pictures that cannot be decoded"),
+    True: ("decode", "sends pictures that are damaged, or none"),
     False: ("timeout", OLD_PICTURES),
 }
 
@@ -177,15 +183,6 @@ def _body(answer: requests.Response, web: Web) -> bytes:
     finally:
         answer.close()
     return bytes(content)
-
-
-def _decoded(content: bytes) -> NDArray[np.uint8] | None:
-    """The picture (height, width, 3) uint8 BGR; None where it is none, or too large."""
-    try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    except cv2.error:
-        return None
-    return None if image is None else np.asarray(image, np.uint8)
 
 
 def _number(text: str | None) -> float | None:

@@ -29,7 +29,7 @@ def test_an_end_in_the_middle_of_a_part_is_the_end():
 @pytest.mark.parametrize("stream", [b"x" * 3000, b"--shot\r\nContent-Length: 99999\r\n\r\n"])
 def test_a_part_without_an_end_is_an_error(monkeypatch, stream):
     """Memory is bounded, whatever is sent."""
-    monkeypatch.setattr(mjpeg, "PART_BYTES", 1000)
+    monkeypatch.setattr(mjpeg, "PICTURE_BYTES", 1000)
     with pytest.raises(ValueError, match=r"boundary|picture"):
         list(parts([stream] * 3, b"shot"))
 
