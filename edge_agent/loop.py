@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+from edge_agent.capture.age import STALE_S
 from edge_agent.capture.source import FrameSource
 from edge_agent.health import Health
 from edge_agent.inference import Classifier
@@ -22,10 +23,11 @@ from edge_agent.shelf import CameraError, CameraReason, Frame, Shelf
 
 log = logging.getLogger(__name__)
 
-STALE_S = 2.0
-"""A frame that was taken longer ago than this is never counted."""
 BLIND_S = 2.0
 """A camera without a new frame for this long, and for three periods, is treated as gone, and its slots as unread."""
+BLIND_MAX_S = 20.0
+"""But after so long in any case: until it is treated as gone, a lone camera that is silent feeds no watchdog, and the
+unit's bites after 30 s (`WatchdogSec`)."""
 CHORES_S = 0.05
 """The chores are done at least this often, but for the time of a step."""
 ASK_AGAIN_S = (0.005, 0.05)
@@ -78,7 +80,7 @@ class Feed:
     def __post_init__(self) -> None:
         """What the watch was given is kept already."""
         self.kept = self.watch.viewpoint
-        self.blind_s = max(self.blind_s, 3 * self.period_s)
+        self.blind_s = min(max(self.blind_s, 3 * self.period_s), BLIND_MAX_S)
 
 
 OnStep = Callable[[Watch, Outcome], None]
@@ -104,9 +106,6 @@ def run(
         stop: Ends the loop.
         on_step: Is told of each completed step.
         chores: Whatever else is to be done in this thread, between two steps: it must not take long.
-
-    Raises:
-        SpoolError: The outbox cannot be written.
     """
     while not stop.is_set():
         chores()

@@ -8,6 +8,8 @@ that leaps, stands still or runs a bit wrong only costs some pictures. Pure: the
 
 import math
 
+STALE_S = 2.0
+"""A picture that was taken longer ago than this is never counted, and so is no sign of life either."""
 BUCKET_S = 15.0
 """The least late picture of the last one or two of these counts, so that a camera's clock may run wrong by some per
 cent."""

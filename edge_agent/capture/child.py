@@ -11,8 +11,9 @@ import socket
 import threading
 from collections.abc import Callable
 
-from edge_agent.capture.address import is_device, is_web
+from edge_agent.capture.address import is_device, is_stream, is_web
 from edge_agent.capture.handover import Order, Sender
+from edge_agent.capture.outages import outage
 from edge_agent.capture.output import Output, give_up
 from edge_agent.shelf import CameraError
 
@@ -33,6 +34,9 @@ def main() -> None:
         give_up(sender, error)
     except ConnectionError:
         os._exit(0)  # the agent is gone
+    except Exception as error:  # noqa: BLE001 — nobody reads a traceback here, and it could hold a password
+        what = f"cannot be read, which is a fault of the agent's ({type(error).__name__})"
+        give_up(sender, outage(order.source, "timeout", what))
 
 
 def _reader(source: str) -> Callable[[Output], None]:
@@ -41,8 +45,10 @@ def _reader(source: str) -> Callable[[Output], None]:
         from edge_agent.capture import usb as reader  # noqa: PLC0415
     elif is_web(source):
         from edge_agent.capture import web as reader  # type: ignore[no-redef]  # noqa: PLC0415
-    else:
+    elif is_stream(source):
         from edge_agent.capture import stream as reader  # type: ignore[no-redef]  # noqa: PLC0415
+    else:
+        from edge_agent.capture import folder as reader  # type: ignore[no-redef]  # noqa: PLC0415
     return reader.read
 
 

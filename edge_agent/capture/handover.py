@@ -11,6 +11,7 @@ When either ends, however it ends, the kernel takes the memory back.
 import array
 import fcntl
 import json
+import math
 import mmap
 import os
 import socket
@@ -22,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SLOTS = 2
+SLOT_BYTES_MAX = 2**28
+"""No camera's picture is larger: 89 million pixels."""
 MESSAGE_BYTES = 2**16
 
 
@@ -31,7 +34,7 @@ class Order:
 
     `source` may hold a password, which is why it is sent rather than given as an argument. A picture is wanted every
     `period_s`; the process gives up after `silent_s` without a new one. `was_there` says that a device has been opened
-    before: if it is gone now, somebody pulled the plug.
+    before: if it is gone now, somebody pulled the plug. Of a folder, only names after `after` are wanted.
     """
 
     source: str
@@ -39,6 +42,7 @@ class Order:
     silent_s: float
     key_frames: bool = False
     was_there: bool = False
+    after: str = ""
 
     @classmethod
     def read(cls, connection: socket.socket) -> "Order":
@@ -150,7 +154,7 @@ class Receiver:
                     yield self._offer(message)
                 else:
                     yield message
-            except (ValueError, KeyError, TypeError, OSError) as error:
+            except (ValueError, ArithmeticError, KeyError, TypeError, RecursionError, OSError) as error:
                 raise EOFError from error
             finally:
                 for handle in handles:
@@ -159,10 +163,15 @@ class Receiver:
     def _map(self, handle: int, slot_bytes: int) -> None:
         if not fcntl.fcntl(handle, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK:
             raise ValueError("memory that can shrink would be the end of us")
+        if not 0 < slot_bytes <= SLOT_BYTES_MAX:
+            raise ValueError("no picture is as large as that")
         self._memory, self._slot_bytes = mmap.mmap(handle, SLOTS * slot_bytes, prot=mmap.PROT_READ), slot_bytes
 
     def _offer(self, message: dict[str, Any]) -> Offer:
         height, width = (int(side) for side in message["height_width"])
         if self._memory is None or min(height, width) < 1 or height * width * 3 > self._slot_bytes:
             raise ValueError("a picture larger than its memory")
-        return Offer(int(message["seq"]), float(message["taken_s"]), (height, width), self._memory, self._slot_bytes)
+        taken_s = float(message["taken_s"])
+        if not math.isfinite(taken_s):
+            raise ValueError("a picture that was taken at no time")
+        return Offer(int(message["seq"]), max(0.0, taken_s), (height, width), self._memory, self._slot_bytes)

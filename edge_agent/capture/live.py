@@ -4,20 +4,23 @@ A camera is never trusted to be open: a process that brings no new picture for m
 one started, after a pause that grows with the outage and is spread at random. Nothing here waits for a camera.
 """
 
+import logging
 import math
 import random
 import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
+from edge_agent.capture.age import STALE_S
 from edge_agent.capture.handover import Offer, Order
 from edge_agent.capture.outages import outage
-from edge_agent.capture.output import STALE_S
 from edge_agent.capture.probe import answers
 from edge_agent.capture.process import ENDING_S, LAST_WORDS_S, CameraProcess
-from edge_agent.shelf import CameraError, Frame
+from edge_agent.shelf import CameraError, Frame, OutageReason
+
+log = logging.getLogger(__name__)
 
 STARTING_S = 20.0
 """A process that has not even loaded OpenCV after so long never will."""
@@ -28,6 +31,9 @@ KEY_PICTURES_S = 30.0
 """How long a stream of which only the key pictures are decoded may be silent at first. Most cameras send one every 1 to
 4 s, some that save bandwidth one in 20 s; once that is known, three times the longest distance is enough."""
 BACK_OFF_S = (1.0, 30.0)
+ANSWERS_S = 10.0
+"""Openings of a camera that answers, but gives no picture, begin this far apart at most. One that is dead is asked
+whether it is back instead."""
 PROBE_S = 2.0
 """In a long pause, a camera is asked this often whether it is back."""
 WAIT_S = 0.5
@@ -96,44 +102,61 @@ class LiveSource:
         lost_s, seq = time.monotonic(), self._seq
         while not self._stopping.is_set():
             self.opens += 1
+            opened_s = time.monotonic()
             try:
                 self._attend(CameraProcess(self._order))
             except CameraError as error:
                 self.problem = error
+            except Exception as error:
+                log.exception("the process of camera %s cannot be watched over; another one is started", self._camera)
+                what = f"cannot be read, which is a fault of the agent's ({type(error).__name__})"
+                self.problem = outage(self._order.source, "timeout", what)
             if self._seq > seq:
                 lost_s, seq = time.monotonic(), self._seq
             longest_s = min(max(time.monotonic() - lost_s, BACK_OFF_S[0]), BACK_OFF_S[1])
-            self._rest(random.uniform(0, longest_s))
+            self._rest(random.uniform(0, longest_s), opened_s)
 
-    def _rest(self, pause_s: float) -> None:
-        """Wait before the next opening; but a camera that was dead and shows a sign of life is opened at once."""
+    def _rest(self, pause_s: float, opened_s: float) -> None:
+        """Wait before the next opening.
+
+        A camera that was dead and shows a sign of life is opened at once. One that answers all along may be about to
+        give pictures again, so that it is opened no later than `ANSWERS_S` after it last was, at `opened_s`.
+        """
         until_s, was_dead = time.monotonic() + pause_s, False
         while (left_s := until_s - time.monotonic()) > 0 and not self._stopping.wait(min(left_s, PROBE_S)):
             if left_s > PROBE_S:
                 alive = answers(self._order.source)
                 if alive and was_dead:
                     return
+                if alive:
+                    until_s = min(until_s, opened_s + ANSWERS_S)
                 was_dead |= not alive
 
     def _attend(self, process: CameraProcess) -> None:
-        """Watch over a process until it has to be replaced, and say why."""
+        """Watch over a process until it is gone, and say why."""
         with self._fresh:
             self._process, self._gone, self._said = process, False, None
             self._deadline_s, self._came_s = time.monotonic() + STARTING_S, []
             self._doing = "has a process that does not start: the device is overloaded"
-        overdue = False
-        while not (self._stopping.is_set() or self._gone or overdue):
-            process.wait(min(WAIT_S, self._deadline_s - time.monotonic()))
+        ended = overdue = False
+        try:
+            while not (self._stopping.is_set() or self._gone or overdue):
+                process.wait(min(WAIT_S, self._deadline_s - time.monotonic()))
+                with self._fresh:
+                    self._take_in()
+                    overdue = time.monotonic() > self._deadline_s
+            ended = self._gone
+        finally:
+            if not ended:
+                process.kill()
+            died = process.let_go()
             with self._fresh:
-                self._take_in()
-                overdue = time.monotonic() > self._deadline_s
-        if overdue or self._stopping.is_set():
-            process.kill()
-        died = process.let_go()
-        with self._fresh:
-            self._process = None
+                self._process = None
         if not self._stopping.is_set():
-            self.problem = self._said or (outage(self._order.source, "timeout", self._doing) if overdue else died)
+            late = outage(self._order.source, "timeout", self._doing) if overdue else None
+            self.problem = (self._said or late or died) if process.gone else died
+        while not (process.gone or self._stopping.wait(WAIT_S)):
+            pass  # another one beside it would hang too, and so would the next
 
     def _take_in(self) -> None:
         """Note what the process has said; under the lock."""
@@ -175,5 +198,14 @@ class LiveSource:
             case {"is": "opened"}:
                 self._deadline_s, self._doing = now_s + self._order.silent_s, "sends no new picture"
                 self._order = replace(self._order, was_there=True)
-            case {"is": "problem", "what": str(what), "reason": reason}:
+            case {"is": "waits", "what": str(what), "reason": reason} if reason in get_args(OutageReason):
+                self._deadline_s = now_s + self._order.silent_s
+                self.problem = CameraError(what, reason=reason)
+            case {"is": "waits"}:
+                self._deadline_s = now_s + self._order.silent_s
+            case {"is": "read", "name": str(name)}:
+                self._order = replace(self._order, after=name)
+            case {"is": "spoilt", "what": str(what)}:
+                log.warning("%s", what)
+            case {"is": "problem", "what": str(what), "reason": reason} if reason in get_args(OutageReason):
                 self._said = CameraError(what, reason=reason)

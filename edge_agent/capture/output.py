@@ -9,12 +9,11 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.capture.age import STALE_S
 from edge_agent.capture.handover import Order, Sender
 from edge_agent.capture.outages import outage
 from edge_agent.shelf import CameraError, OutageReason
 
-STALE_S = 2.0
-"""A picture older than this is never counted, so that one that comes so late is no sign of life either."""
 PER_PERIOD, APART_S = 2, 0.5
 """Pictures for each that is looked at, and their distance at most, so that a fresh one is there for every look."""
 EARLY = 0.25
@@ -42,6 +41,15 @@ class Output:
         self._sender.say("opened")
         self._due_s = self._alive_s = self._clock()
         threading.Thread(target=self._watch, daemon=True).start()
+
+    def say(self, kind: str, **more: str) -> None:
+        """Tell something beside pictures."""
+        self._sender.say(kind, **more)
+
+    def waits(self, why: CameraError | None) -> None:
+        """There is nothing to show, but the reader is at work; `why` is set once that has to be said."""
+        self._alive_s = self._clock()
+        self._sender.say("waits", **({} if why is None else {"reason": why.reason, "what": str(why)}))
 
     def due(self) -> bool:
         """Whether a picture is wanted now; what isn't wanted need not be decoded."""

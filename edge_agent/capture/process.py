@@ -99,12 +99,17 @@ class CameraProcess:
         """
         return self._receiver.messages()
 
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended. One that waits inside a driver outlives even a kill."""
+        return self._process.poll() is not None
+
     def kill(self) -> None:
         """End it at once; also one that is stopped."""
         self._process.kill()
 
     def let_go(self) -> CameraError:
-        """Make sure that it is gone. Returns how it died, for when it said nothing itself."""
+        """Kill it, if it isn't gone. Returns how it died, for when it said nothing itself, or that it did not."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(LAST_WORDS_S)
         self._process.kill()

@@ -5,7 +5,6 @@ from typing import Protocol
 
 from edge_agent.capture.address import STREAM_SCHEMES, is_device, is_stream, redacted
 from edge_agent.capture.clips import PacedClip
-from edge_agent.capture.folder import Folder
 from edge_agent.capture.live import LiveSource
 from edge_agent.shelf import CameraError, Frame, InputError
 
@@ -29,7 +28,7 @@ class FrameSource(Protocol):
 
 
 def open_source(camera: str, source: str, *, period_s: float = 0.2, key_frames: bool = False) -> FrameSource:
-    """A source for a camera: USB, RTSP and HTTP by newest frame, a file at its own pace, a folder picture by picture.
+    """A source for a camera: a file at its own pace, all others by their newest frame.
 
     Args:
         camera: Its id.
@@ -40,10 +39,10 @@ def open_source(camera: str, source: str, *, period_s: float = 0.2, key_frames: 
     Raises:
         InputError: The file is not there or is not a video, or the address is of no known kind.
     """
-    if is_stream(source) or is_device(source):
+    path = Path(source)
+    if is_stream(source) or is_device(source) or path.is_dir():
         return LiveSource(camera, source, period_s=period_s, key_frames=key_frames)
     if "://" in source:
         known = ", ".join(STREAM_SCHEMES)
         raise InputError(f"camera {camera} has the address {redacted(source)}, whose kind is none of {known}. Use one.")
-    path = Path(source)
-    return Folder(camera, path, period_s=period_s) if path.is_dir() else PacedClip(camera, path)
+    return PacedClip(camera, path)

@@ -1,5 +1,6 @@
 """The loop: frames when they are due, outages with their reason, and nobody who waits for anybody."""
 
+import re
 import threading
 import time
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from edge_agent.pictures import picture
 from edge_agent.pictures.picture import Judging
 from edge_agent.pipeline import CameraPlan, Watch
 from edge_agent.shelf import CameraError, Frame
+from tests.conftest import REPO
 from tests.edge_agent.conftest import COLOURS, by_colour, paint
 
 CLASSIFIER = ScriptedClassifier(tuple(COLOURS), 32, by_colour)
@@ -126,6 +128,14 @@ def test_the_reason_of_an_outage_is_corrected_when_it_is_known(watch):
     assert sink.said == [("cam1", "timeout"), ("cam1", "not_found")]
 
 
+def test_a_slow_camera_is_gone_before_the_watchdog_bites(watch):
+    """Until a lone camera is declared gone nothing feeds the watchdog, whose time is that of the unit."""
+    for unit in (REPO / "systemd").glob("shelf-agent*.service"):
+        watchdog_s = float(re.search(r"^WatchdogSec=(\d+)$", unit.read_text(), re.MULTILINE)[1])
+        slowest = loop.Feed(watch(), DeadCamera(), period_s=1 / 0.1)
+        assert slowest.period_s < slowest.blind_s <= watchdog_s - 10
+
+
 def test_a_dead_camera_takes_nothing_from_the_others(watch):
     """Beside three cameras that never give a picture, one with 20 a second has at least 95 % of them counted."""
     seconds, fps = 2.0, 20
@@ -182,7 +192,7 @@ def test_a_bad_picture_is_a_step_but_no_look(watch):
 def test_what_is_learned_of_the_view_is_handed_out_to_be_kept(watch):
     """The reference view is passed on once it is there, and again, as nothing, when an operator has it forgotten."""
     kept = []
-    feed = loop.Feed(watch(judging=Judging()), Camera("cam1", ages=[0] * 100), period_s=0.02, keep=kept.append)
+    feed = loop.Feed(watch(judging=Judging()), Camera("cam1", ages=[0] * 400), period_s=0.02, keep=kept.append)
 
     def recount_once():
         if len(kept) == 1:

@@ -1,6 +1,8 @@
 """Pictures through shared memory: the newest, whole, and from nobody who is trusted."""
 
+import fcntl
 import json
+import math
 import os
 import socket
 import threading
@@ -85,19 +87,54 @@ def test_an_order_arrives_as_it_was_given():
         assert Order.read(theirs) == order
 
 
+def picture(**other):
+    """A message of a picture, of which something is other than it should be."""
+    return json.dumps({"is": "picture", "seq": 1, "taken_s": 1, "height_width": [4, 4], **other}).encode()
+
+
 @pytest.mark.parametrize(
     "said",
     [
         b"no json",
+        b"[" * 50000,
         b"[]",
-        json.dumps({"is": "picture", "seq": 1, "taken_s": 1, "height_width": [9, 9]}).encode(),
-        json.dumps({"is": "picture", "seq": 1, "taken_s": 1, "height_width": [-1, 10**9]}).encode(),
+        picture(height_width=[99, 99]),
+        picture(height_width=[-1, 10**9]),
+        picture(height_width=[math.inf, 4]),
+        picture(seq=math.inf),
+        picture(seq=math.nan),
+        picture(taken_s=math.nan),
+        picture(taken_s=-math.inf),
     ],
 )
 def test_what_makes_no_sense_ends_the_process(ends, said):
     """A process that was taken over by what a camera sent can do no more than that."""
-    _, receiver, theirs = ends
+    sender, receiver, theirs = ends
+    sender.show(grey(1), 1.0)
+    list(receiver.messages())
     theirs.send(said)
+    with pytest.raises(EOFError):
+        list(receiver.messages())
+
+
+def test_a_picture_was_never_taken_before_the_clock_began(ends):
+    """How old a picture is can be said for each, however long ago its process says that it was taken."""
+    sender, receiver, theirs = ends
+    sender.show(grey(1), 1.0)
+    list(receiver.messages())
+    theirs.send(picture(taken_s=-1e300))
+    assert newest(receiver).taken_s == 0
+
+
+@pytest.mark.parametrize("slot_bytes", [10**12, 10**30, -1])
+def test_memory_larger_than_any_picture_is_refused(ends, slot_bytes):
+    """A copy of it would take all there is."""
+    _, receiver, theirs = ends
+    handle = os.memfd_create("x", os.MFD_ALLOW_SEALING)
+    os.ftruncate(handle, 2 * 10**12)
+    fcntl.fcntl(handle, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+    socket.send_fds(theirs, [json.dumps({"is": "memory", "slot_bytes": slot_bytes}).encode()], [handle])
+    os.close(handle)
     with pytest.raises(EOFError):
         list(receiver.messages())
 

@@ -1,11 +1,14 @@
 """Live cameras in processes of their own: what is wrong has a reason, nothing is left behind, no password gets out."""
 
+import base64
 import contextlib
 import hashlib
 import os
 import re
 import signal
+import subprocess
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,17 +16,19 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.capture import live
+from edge_agent.capture import live, process
 from edge_agent.capture.live import LiveSource
 from tests.conftest import free_port, wait_for
 
+BASIC = "Basic " + base64.b64encode("ü:p@€".encode()).decode()
+
 
 class Camera(BaseHTTPRequestHandler):
-    """A web camera: pictures at /snap, MJPEG at /mjpeg, text at /text; /secret and /digest want u:p@ss."""
+    """A web camera: pictures at /snap, MJPEG at /mjpeg, text at /text; /secret and /digest want ü:p@€."""
 
     def do_GET(self):
         """Answer."""
-        if self.path == "/secret" and self.headers.get("Authorization") != "Basic dTpwQHNz":
+        if self.path == "/secret" and self.headers.get("Authorization") != BASIC:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="x"')
             self.send_header("Content-Length", "0")
@@ -43,11 +48,12 @@ class Camera(BaseHTTPRequestHandler):
             self.send_error(404)
 
     def _knows(self):
-        """Whether the answer to the challenge (RFC 7616) is that of u and p@ss."""
-        said = dict(re.findall(r'(\w+)="?([^",]+)', self.headers.get("Authorization", "")))
-        first, second = (hashlib.md5(text.encode()).hexdigest() for text in ("u:r:p@ss", "GET:/digest"))  # noqa: S324
+        """Whether the answer to the challenge (RFC 7616) is that of ü and p@€."""
+        sent = self.headers.get("Authorization", "").encode("latin-1").decode()
+        said = dict(re.findall(r'(\w+)="?([^",]+)', sent))
+        first, second = (hashlib.md5(text.encode()).hexdigest() for text in ("ü:r:p@€", "GET:/digest"))  # noqa: S324
         text = f"{first}:abc:{said.get('nc')}:{said.get('cnonce')}:auth:{second}"
-        return said.get("response") == hashlib.md5(text.encode()).hexdigest()  # noqa: S324
+        return said.get("username") == "ü" and said.get("response") == hashlib.md5(text.encode()).hexdigest()  # noqa: S324
 
     def _head(self, kind, length=None):
         self.send_response(200)
@@ -73,11 +79,13 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     shape = (60, 80, 3)
     pictures = 0
+    torn = False
 
     def picture(self):
-        """The next JPEG."""
+        """The next JPEG; if it is torn, its second half is missing but for the end marker."""
         self.pictures += 1
-        return cv2.imencode(".jpg", np.full(self.shape, self.pictures % 200, np.uint8))[1].tobytes()
+        whole = cv2.imencode(".jpg", np.full(self.shape, self.pictures % 200, np.uint8))[1].tobytes()
+        return whole[: len(whole) * 4 // 5] + b"\xff\xd9" if self.torn else whole
 
 
 @pytest.fixture
@@ -130,6 +138,19 @@ def test_pictures_over_http_come_single_or_as_mjpeg(camera, watch, path):
     assert source.problem is None
 
 
+@pytest.mark.parametrize("path", ["snap", "mjpeg"])
+def test_a_torn_picture_is_none(camera, watch, monkeypatch, capfd, path):
+    """It would be half grey. What libjpeg prints of it is read, and doesn't fill the log."""
+    monkeypatch.setattr(live, "SILENT_S", 1.5)
+    camera.torn = True
+    source = watch(f"http://127.0.0.1:{camera.server_port}/{path}", period_s=0.1)
+    wait_for(lambda: source.read(0.1) is None and source.problem is not None)
+    assert source.problem.reason == "decode"
+    camera.torn = False
+    assert frame_of(source).image.std() == 0
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_single_picture_is_fetched_once_per_period(camera, watch):
     """A camera is not asked more often than is needed."""
     source = watch(f"http://127.0.0.1:{camera.server_port}/snap", period_s=0.3)
@@ -162,13 +183,13 @@ def test_every_outage_has_a_reason_and_a_remedy_and_no_password(camera, watch, a
 
 @pytest.mark.parametrize("path", ["secret", "digest"])
 def test_a_password_is_in_neither_arguments_nor_environment(camera, watch, path):
-    """The process is told the address over a socket; it is used for basic and for digest authentication."""
-    source = watch(f"http://u:p%40ss@127.0.0.1:{camera.server_port}/{path}")
+    """The process is told the address over a socket; whatever letters it has, basic and digest authentication work."""
+    source = watch(f"http://%C3%BC:p%40%E2%82%AC@127.0.0.1:{camera.server_port}/{path}")
     assert frame_of(source).image.shape == (60, 80, 3)
     process = Path("/proc") / str(source.pid)
     assert b"edge_agent.capture.child" in (process / "cmdline").read_bytes()
     for name in ("cmdline", "environ"):
-        assert b"p%40ss" not in (process / name).read_bytes()
+        assert b"p%40" not in (process / name).read_bytes()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP])
@@ -183,6 +204,53 @@ def test_a_process_that_dies_or_hangs_is_replaced(camera, watch, monkeypatch, ho
     assert not Path(f"/proc/{pid}").exists()
     wait_for(lambda: source.problem is None)
     assert frame_of(source).seq > before.seq
+
+
+def test_beside_a_process_that_cannot_be_killed_none_is_started(watch, monkeypatch):
+    """One that waits in a driver for ever is kept, and said; when it is gone at last, the camera is opened again."""
+    monkeypatch.setattr(live, "STARTING_S", 0.3)
+    monkeypatch.setattr(process, "LAST_WORDS_S", 0.05)
+    monkeypatch.setattr(process, "ENDING_S", 0.05)
+    started = []
+
+    class InItsDriver(subprocess.Popen):
+        def __init__(self, _command, **more):
+            super().__init__(["sleep", "60"], **more)
+            started.append(self)
+
+        def kill(self):
+            """It doesn't come through."""
+
+    monkeypatch.setattr(process.subprocess, "Popen", InItsDriver)
+    source = watch("/dev/video77")
+    wait_for(lambda: source.problem is not None)
+    assert "hangs in its driver" in str(source.problem)
+    end_s = time.monotonic() + 1
+    wait_for(lambda: time.monotonic() > end_s)
+    assert (source.opens, len(started)) == (1, 1)
+    os.kill(started[0].pid, signal.SIGKILL)
+    wait_for(lambda: len(started) == 2)
+    source._stopping.set()
+    source._thread.join(5)
+    for one in started:
+        one.send_signal(signal.SIGKILL)
+        one.wait(5)
+
+
+def test_whatever_a_process_says_another_one_is_started(camera, watch, monkeypatch):
+    """A fault of ours in taking in what comes costs one opening, and neither the camera nor the agent."""
+    real, broken = live.LiveSource._offered, [True]
+
+    def offered(source, offer):
+        if broken:
+            raise RuntimeError(broken.pop())
+        real(source, offer)
+
+    monkeypatch.setattr(live.LiveSource, "_offered", offered)
+    source = watch(f"http://127.0.0.1:{camera.server_port}/snap")
+    wait_for(lambda: source.opens == 2)
+    assert "RuntimeError" in str(source.problem)
+    assert frame_of(source).seq >= 0
 
 
 def test_closing_is_quick_and_leaves_nothing_behind(camera, watch):

@@ -61,6 +61,19 @@ def test_a_server_that_hangs_gives_no_sign_until_it_answers(host, scheme):
     assert not any(b"secret" in said for said in host.heard)
 
 
+def test_a_camera_that_answers_is_opened_again_soon(monkeypatch, host):
+    """One that answered all along may give pictures at any moment: openings begin ten seconds apart at most."""
+    monkeypatch.setattr(live, "PROBE_S", 0.1)
+    monkeypatch.setattr(live, "ANSWERS_S", 1.0)
+    host.awake.set()
+    source = LiveSource("cam1", f"rtsp://127.0.0.1:{host.server.getsockname()[1]}/x")
+    source.close()
+    source._stopping.clear()
+    began_s = time.monotonic()
+    source._rest(30.0, began_s)
+    assert 0.9 < time.monotonic() - began_s < 3
+
+
 def test_a_long_pause_ends_when_the_camera_shows_a_sign_of_life(monkeypatch):
     """After a long outage nobody waits for the rest of half a minute."""
     monkeypatch.setattr(live, "PROBE_S", 0.1)
@@ -69,7 +82,7 @@ def test_a_long_pause_ends_when_the_camera_shows_a_sign_of_life(monkeypatch):
     source.close()
     source._stopping.clear()
     began_s = time.monotonic()
-    resting = threading.Thread(target=source._rest, args=(30.0,))
+    resting = threading.Thread(target=source._rest, args=(30.0, time.monotonic()))
     resting.start()
     wait_for(lambda: time.monotonic() > began_s + 0.3)
     assert resting.is_alive()
