@@ -13,6 +13,7 @@ import cv2
 from edge_agent.annotate import draw_outcome
 from edge_agent.control.commands import SHOWN, Result, cameras_of, refused_verb
 from edge_agent.control.reloading import Reloading
+from edge_agent.files import write_whole
 from edge_agent.messages import timestamp
 from edge_agent.mqtt.inbox import Command
 from edge_agent.pipeline import Outcome
@@ -115,11 +116,8 @@ def store(folder: Path, shelves: Sequence[Shelf], outcome: Outcome) -> dict[str,
     encoded, jpeg = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
     if not encoded:
         raise OSError("it could not be encoded")
-    folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{outcome.frame.camera}.jpg"
-    part = path.with_suffix(".part")
-    part.write_bytes(jpeg.tobytes())
-    part.replace(path)
+    write_whole(path, jpeg.tobytes())
     return {
         "camera": outcome.frame.camera,
         "path": str(path),

@@ -8,7 +8,6 @@ one costs a few seconds of learning, so that nothing here stops the counting.
 import hashlib
 import io
 import logging
-import os
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.capture.address import redacted
+from edge_agent.files import write_whole
 from edge_agent.pictures.viewpoint import Viewpoint
 from edge_agent.shelf import Shelf
 
@@ -66,13 +66,7 @@ class ViewFile:
         np.savez_compressed(
             packed, key=np.asarray(self.key), grey=view.grey, figures=figures, frame_wh=np.asarray(view.frame_wh)
         )
-        self.path.parent.mkdir(mode=0o700, exist_ok=True)
-        part = self.path.with_suffix(".part")
-        with part.open("wb") as file:
-            file.write(packed.getvalue())
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.path)
+        write_whole(self.path, packed.getvalue())
 
 
 def view_file(folder: Path, camera: str, source: str, shelves: Iterable[Shelf]) -> ViewFile:
