@@ -48,6 +48,11 @@ def test_the_others_import_only_the_agents_shared_parts(package):
         assert not any(name.startswith("converter") for path in sources(package) for name in imported(path))
 
 
+def test_the_benchmarks_import_no_test():
+    """Tests share the real parts of the benchmarks, never the other way round."""
+    assert not [path for path in sources("benchmarks") for name in imported(path) if name.split(".")[0] == "tests"]
+
+
 @pytest.mark.parametrize("name", CORE)
 def test_the_core_touches_no_clock_disk_network_or_log(name):
     """The core takes values and returns values."""

@@ -1,50 +1,21 @@
-"""What a device has around it: the demo's shelf as a camera that asks for a password, a real broker, a consumer."""
+"""What a device has around it: the demo's shelf as a camera that asks for a password, and a real broker."""
 
 import base64
-import json
-import shutil
-import socket
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import cv2
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.faults.nspawn import PATH
+from benchmarks.parts import Mosquitto, Subscriber
 from edge_agent.demo.scene import Scene
 
 USER, PASSWORD = "shelf", "broker-secret-4711"
 VIEWER, CAMERA_PASSWORD = "viewer", "camera-secret-0815"
 FPS = 5.0
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def until(condition: Callable[[], object], timeout_s: float) -> float:
-    """Wait for a condition; return how long it took in seconds.
-
-    Raises:
-        AssertionError: It did not hold in time.
-    """
-    began_s = time.monotonic()
-    while not condition():
-        if time.monotonic() - began_s > timeout_s:
-            raise AssertionError(f"it did not happen within {timeout_s:g} s")
-        time.sleep(0.02)
-    return time.monotonic() - began_s
 
 
 class ShelfCamera(ThreadingHTTPServer):
@@ -109,58 +80,12 @@ class _Viewer(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def broker(folder: Path) -> Iterator[int]:
-    """A mosquitto on the loopback that asks for a password; its port."""
-    port, config, passwords = free_port(), folder / "mosquitto.conf", folder / "passwords"
-    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, USER, PASSWORD], check=True)  # noqa: S603, S607
-    config.write_text(
-        f"listener {port} 127.0.0.1\npersistence false\nuser root\nallow_anonymous false\npassword_file {passwords}\n"
-    )
-    program = shutil.which("mosquitto", path=PATH)
-    if program is None:
-        raise AssertionError("mosquitto is missing: run deploy/setup-system.sh test")
-    with subprocess.Popen([program, "-c", config], stderr=subprocess.DEVNULL) as process:  # noqa: S603
-        try:
-            until(lambda: _listens(port), 10)
-            yield port
-        finally:
-            process.terminate()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
-
-
-@dataclass
-class Listener:
-    """A consumer of everything that the broker passes on."""
-
-    port: int
-    heard: list[tuple[float, str, str]] = field(default_factory=list)
-    """(monotonic seconds, topic, payload)"""
-
-    def __post_init__(self) -> None:
-        """Subscribe."""
-        self._client = paho.Client(CallbackAPIVersion.VERSION2)
-        self._client.username_pw_set(USER, PASSWORD)
-        heard = self.heard
-        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
-        self._client.on_message = lambda _client, _data, message: heard.append(
-            (time.monotonic(), message.topic, message.payload.decode(errors="replace"))
-        )
-        self._client.connect("127.0.0.1", self.port)
-        self._client.loop_start()
-
-    def since(self, moment_s: float, suffix: str) -> list[str]:
-        """The payloads of topics that end so, after a moment of the monotonic clock."""
-        return [text for when_s, topic, text in list(self.heard) if when_s >= moment_s and topic.endswith(suffix)]
-
-    def counts(self, moment_s: float) -> list[dict[str, Any]]:
-        """The states of shelves after a moment."""
-        return [json.loads(text) for text in self.since(moment_s, "/state") if text]
-
-    def close(self) -> None:
-        """Leave."""
-        self._client.disconnect()
-        self._client.loop_stop()
+def consumer(folder: Path) -> Iterator[Subscriber]:
+    """A mosquitto that asks for a password, and somebody who hears all that it passes on."""
+    mosquitto = Mosquitto(folder, PASSWORD)
+    mosquitto.start()
+    try:
+        with closing(Subscriber(mosquitto.port, USER, PASSWORD)) as listener:
+            yield listener
+    finally:
+        mosquitto.stop()

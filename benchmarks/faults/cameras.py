@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.asked import Figure, at_most
+from benchmarks.parts import RtspServer, wait_for
 from edge_agent import loop
 from edge_agent.capture.live import LiveSource
 from edge_agent.counting import Rules
@@ -25,8 +26,6 @@ from edge_agent.inference import ScriptedClassifier
 from edge_agent.pictures.picture import Judging
 from edge_agent.pipeline import CameraPlan, Outcome, Watch
 from edge_agent.shelf import CameraError, Shelf, Slot
-from tests.conftest import free_port
-from tests.system.conftest import RtspServer
 
 FAULTS, CAMERAS = 100, 5
 PERIOD_S = 0.2
@@ -127,7 +126,7 @@ def age_s(image: NDArray[np.uint8]) -> float | None:
 
 def harm(faults: int, *, cameras: int = CAMERAS, kinds: tuple[Fault, ...] = KINDS) -> tuple[list[Harm], list[Camera]]:
     """Run the loop over `cameras` that fail so often in all, and over one that doesn't, which comes last."""
-    all_cameras = [Camera(f"cam{n}", RtspServer(free_port())) for n in range(cameras + 1)]
+    all_cameras = [Camera(f"cam{n}", RtspServer()) for n in range(cameras + 1)]
     by_name = {camera.name: camera for camera in all_cameras}
     plan = [
         [Harm(camera.name, kinds[m % len(kinds)], _lasts_s(m)) for m in range(n, faults, cameras)]
@@ -195,7 +194,7 @@ def _note(cameras: dict[str, Camera]) -> loop.OnStep:
 
 def _suffer(camera: Camera, harms: list[Harm], stop: threading.Event) -> None:
     """One fault after the other, each after the camera is back from the one before."""
-    _until(lambda: bool(camera.counted_s) and camera.said[-1:] == [None], stop)
+    _came(lambda: bool(camera.counted_s) and camera.said[-1:] == [None], stop)
     for harm in harms:
         if stop.wait(random.uniform(0.5, 1.5)):
             return
@@ -205,27 +204,27 @@ def _suffer(camera: Camera, harms: list[Harm], stop: threading.Event) -> None:
         harm.fault.begin(camera.server)
         if harm.fault.reason is None:
             stop.wait(6.0)
-            _until(lambda counted=counted: len(camera.counted_s) >= counted + 4, stop)  # type: ignore[misc]
+            _came(lambda counted=counted: len(camera.counted_s) >= counted + 4, stop)  # type: ignore[misc]
             harm.detected_s = 0.0 if len(camera.said) == told else None  # nothing was to be said
         else:
             wanted = harm.fault.reason
-            if _until(lambda told=told, wanted=wanted: wanted in camera.said[told:], stop):  # type: ignore[misc]
+            if _came(lambda told=told, wanted=wanted: wanted in camera.said[told:], stop):  # type: ignore[misc]
                 harm.detected_s = time.monotonic() - began_s
         stop.wait(harm.lasts_s)
         harm.fault.end(camera.server)
         ended_s = time.monotonic()
-        if _until(lambda: camera.said[-1] is None and camera.counted_s[-1] > ended_s, stop):  # noqa: B023
+        if _came(lambda: camera.said[-1] is None and camera.counted_s[-1] > ended_s, stop):  # noqa: B023
             harm.back_s = camera.counted_s[-1] - ended_s
         camera.fault = None
 
 
-def _until(condition: Callable[[], bool], stop: threading.Event) -> bool:
-    """Wait for something, for so long at most; whether it came."""
-    until_s = time.monotonic() + GIVE_UP_S
-    while not condition():
-        if time.monotonic() > until_s or stop.wait(0.02):
-            return False
-    return True
+def _came(condition: Callable[[], bool], stop: threading.Event) -> bool:
+    """Wait for something, until it is given up or the run ends; whether it came."""
+    try:
+        wait_for(lambda: stop.is_set() or condition(), GIVE_UP_S)
+    except AssertionError:
+        return False
+    return not stop.is_set()
 
 
 def run(scale: float) -> list[Figure]:

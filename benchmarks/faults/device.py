@@ -10,8 +10,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.faults.around import CAMERA_PASSWORD, PASSWORD, USER, until
-from benchmarks.faults.nspawn import PATH, REPO, Machine
+from benchmarks.faults.around import CAMERA_PASSWORD, PASSWORD, USER
+from benchmarks.faults.nspawn import PATH, Machine
+from benchmarks.parts import REPO, wait_for
 from edge_agent.demo.store import BUNDLE, write_config
 
 
@@ -122,7 +123,7 @@ class Service:
                 raise AssertionError(f"{self.unit} is {state}:\n{self.journal()[-3000:]}")
             return state == "active (running)" and now not in {0, pid}
 
-        return until(back, timeout_s)
+        return wait_for(back, timeout_s)
 
     def hit(self, number: signal.Signals) -> int:
         """Send the main process a signal; its number inside."""

@@ -1,111 +1,38 @@
-"""Real parts that may be killed and started again: mosquitto, PostgreSQL, the ingest, and a device that only writes."""
+"""What is behind a device: a mosquitto that stores what it has, a PostgreSQL of its own, and the ingest."""
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import psycopg
 
-REPO = Path(__file__).resolve().parents[2]
+from benchmarks.parts import MOSQUITTO, REPO, Mosquitto, Program
+
 SITE = "store"
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def lacking() -> str | None:
     """Which of them this machine has not, in words; None where it has all."""
     found = {
-        "mosquitto": shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin"),
+        "mosquitto": MOSQUITTO,
         "PostgreSQL": list(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
     }
     missing = [name for name, where in found.items() if not where]
     return f"{' and '.join(missing)} missing: run deploy/setup-system.sh test" if missing else None
 
 
-def until(condition: Callable[[], object], timeout_s: float, what: str) -> None:
-    """Wait until a condition holds.
+def careful_mosquitto(folder: Path, *, queued: int = 1000) -> Mosquitto:
+    """A broker that stores what it has, every second: as careful as it can be told to be.
 
-    Raises:
-        TimeoutError: It doesn't in time.
+    `queued` messages at most wait for each client, 0 for no limit.
     """
-    end_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > end_s:
-            raise TimeoutError(f"{what}: not within {timeout_s:.0f} s")
-        time.sleep(0.02)
-
-
-@dataclass
-class Program:
-    """A process of ours that can be started, stopped and killed, again and again."""
-
-    command: list[str]
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-    kills: int = 0
-
-    def start(self) -> None:
-        """Start it."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command, cwd=REPO, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603 (ours)
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._end(signal.SIGKILL)
-        self.kills += 1
-
-    def stop(self) -> None:
-        """End it as it likes to be ended."""
-        self._end(signal.SIGTERM)
-
-    def _end(self, how: signal.Signals) -> None:
-        if self.process is not None:
-            self.process.send_signal(how)
-            self.process.wait(20)
-            self.process = None
-
-
-@dataclass
-class Mosquitto(Program):
-    """A broker that stores what it has, every second: as careful as it can be told to be."""
-
-    port: int = 0
-
-    @classmethod
-    def at(cls, folder: Path, *, queued: int = 1000) -> "Mosquitto":
-        """One with its files in a folder; `queued` messages at most wait for each client, 0 for no limit."""
-        port = free_port()
-        (folder / "mosquitto.conf").write_text(
-            f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\nautosave_interval 1\n"
-            f"persistence_location {folder}/\nmax_queued_messages {queued}\n"
-        )
-        program = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
-        if program is None:
-            raise FileNotFoundError("mosquitto is missing: run deploy/setup-system.sh test")
-        return cls([program, "-c", str(folder / "mosquitto.conf")], folder / "mosquitto.log", port=port)
-
-    def start(self) -> None:
-        """Start it, and wait until it listens."""
-        super().start()
-        until(self._listens, 10, "mosquitto")
-
-    def _listens(self) -> bool:
-        with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+    stores = "persistence true", "autosave_interval 1", f"persistence_location {folder}/"
+    return Mosquitto(folder, options=(*stores, f"max_queued_messages {queued}"))
 
 
 @dataclass
@@ -165,16 +92,16 @@ class Postgres:
 
 
 def ingest(
-    folder: Path, port: int, conninfo: str, *, name: str = "i1", protocol: str = "5", partition: str = "1/1"
+    broker: Mosquitto, conninfo: str, *, name: str = "i1", protocol: str = "5", partition: str = "1/1"
 ) -> Program:
-    """The ingest of deploy/ingest, with its settings in a folder; it makes the tables."""
-    path = folder / f"ingest-{name}.toml"
+    """The ingest of deploy/ingest, with its settings in the broker's folder; it makes the tables."""
+    path = broker.folder / f"ingest-{name}.toml"
     path.write_text(
-        f'[broker]\nport = {port}\nprotocol = "{protocol}"\n[database]\nconninfo = "{conninfo}"\n'
+        f'[broker]\nport = {broker.port}\nprotocol = "{protocol}"\n[database]\nconninfo = "{conninfo}"\n'
         f'[ingest]\nname = "{name}"\npartition = "{partition}"\n'
     )
     program = [sys.executable, str(REPO / "deploy/ingest/ingest.py"), str(path), "--init"]
-    return Program(program, folder / f"ingest-{name}.log")
+    return Program(program, path.with_suffix(".log"))
 
 
 def rows(conninfo: str, query: str, *args: Any) -> list[tuple[Any, ...]]:

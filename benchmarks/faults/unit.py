@@ -14,10 +14,11 @@ from pathlib import Path
 
 from benchmarks.asked import Figure, at_most, unmeasured
 from benchmarks.faults import device
-from benchmarks.faults.around import Listener, ShelfCamera, broker, until
+from benchmarks.faults.around import ShelfCamera, consumer
 from benchmarks.faults.device import Service
 from benchmarks.faults.hold import held_in
-from benchmarks.faults.nspawn import REPO, Machine, debian, missing
+from benchmarks.faults.nspawn import Machine, debian, missing
+from benchmarks.parts import REPO, Subscriber, wait_for
 from edge_agent.demo.store import CAMERA
 
 WATCHDOG_S = 4
@@ -53,7 +54,7 @@ class Bench:
 
     service: Service
     camera: ShelfCamera
-    listener: Listener
+    listener: Subscriber
 
 
 @contextmanager
@@ -70,14 +71,12 @@ def bench() -> Iterator[Bench]:
         device.install(root, device.package(folder, "1.0.0"))
         camera = ShelfCamera()
         stack.callback(camera.end)
-        port = stack.enter_context(broker(folder))
-        device.configure(root, port=port, source=camera.address)
+        listener = stack.enter_context(consumer(folder))
+        device.configure(root, port=listener.port, source=camera.address)
         device.drop_in(root, "shelf-agent", f"WatchdogSec={WATCHDOG_S}")
         machine = Machine(root)
         stack.callback(machine.stop)
         machine.start()
-        listener = Listener(port)
-        stack.callback(listener.close)
         service = Service(machine)
         service.command("start")
         yield Bench(service, camera, listener)
@@ -92,7 +91,7 @@ def after_crashes(service: Service, times: int) -> float:
     """Kill every new agent as soon as it is there; seconds until one is READY when that has ended."""
     last = service.hit(signal.SIGKILL)
     for _ in range(times - 1):
-        until(lambda last=last: service.status[1] not in {0, last}, 30)  # type: ignore[misc]
+        wait_for(lambda last=last: service.status[1] not in {0, last}, 30)  # type: ignore[misc]
         last = service.hit(signal.SIGKILL)
     return service.back_after(last, 30)
 
@@ -107,7 +106,7 @@ def after_hung_inference(service: Service) -> float:
     inside, pid = service.status[1], service.pid
     with held_in(LITERT, pid) as held:
         began_s = time.monotonic()
-        until(held.gone, 60)
+        wait_for(held.gone, 60)
         service.back_after(inside, 60)
         return time.monotonic() - began_s
 
@@ -124,7 +123,7 @@ def after_hung_capture(bench: Bench) -> float:
     began_s = time.monotonic()
     for pid in hung:
         kill(pid, signal.SIGSTOP)
-    until(lambda: {"offline", "online"} <= set(said := said_of_camera(bench, began_s)) and said[-1] == "online", 60)
+    wait_for(lambda: {"offline", "online"} <= set(said := said_of_camera(bench, began_s)) and said[-1] == "online", 60)
     took_s = time.monotonic() - began_s
     if bench.service.status != before or set(hung) & set(bench.service.children()):
         raise AssertionError(f"{before} with {hung} became {bench.service.status} with {bench.service.children()}")
@@ -134,7 +133,7 @@ def after_hung_capture(bench: Bench) -> float:
 def said_of_camera(bench: Bench, since_s: float) -> list[str]:
     """What was said of the camera since then."""
     said = bench.listener.since(since_s, f"/camera/{CAMERA}/status")
-    return [json.loads(text)["status"] for text in said if text]
+    return [status["status"] for status in said if status]
 
 
 def to_stop(bench: Bench, *, hung: bool = False) -> float:
@@ -147,7 +146,7 @@ def to_stop(bench: Bench, *, hung: bool = False) -> float:
         kill(pid, signal.SIGSTOP)
     began_s = time.monotonic()
     took_s = bench.service.command("stop")
-    until(lambda: "offline" in bench.listener.since(began_s, "/agent/status"), 1)
+    wait_for(lambda: "offline" in bench.listener.since(began_s, "/agent/status"), 1)
     bench.service.command("start")
     return took_s
 
@@ -192,6 +191,7 @@ def run(scale: float = 1.0) -> list[Figure]:
             at_most("back after a hung inference", after_hung_inference(service), HUNG_S, "{:.2f} s"),
             at_most("counting again after a hung capture", after_hung_capture(here), CAPTURE_S, "{:.2f} s"),
             at_most("systemctl stop, with offline published", to_stop(here), STOPPED_S, "{:.2f} s"),
+            at_most("the same, while a camera's process hangs", to_stop(here, hung=True), STOPPED_S, "{:.2f} s"),
             at_most("inference in the unit ÷ outside", hardening_costs(service, 5), COST, "{:.3f} ×"),
             at_most("places where a secret can be read", len(device.secrets_seen(service.machine)), 0, "{:.0f}"),
         ]

@@ -1,13 +1,11 @@
-"""Real parts for the system tests: an RTSP server, and the programs as a user runs them."""
+"""Fixtures for the system tests: an RTSP server, and the programs as a user runs them."""
 
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPO, free_port
+from benchmarks.parts import REPO, RtspServer
 
 
 @pytest.fixture(autouse=True)
@@ -30,51 +28,10 @@ def command(program: str, *args: object, timeout_s: float = 600, **more) -> subp
     )
 
 
-@dataclass
-class RtspServer:
-    """A real RTSP server that can be killed and started again on the same port, and told what to send."""
-
-    port: int
-    process: subprocess.Popen | None = None
-
-    @property
-    def address(self) -> str:
-        """Where it serves."""
-        return f"rtsp://127.0.0.1:{self.port}/shelf"
-
-    def start(self, *login: str) -> None:
-        """Start it, for everybody or for one user and password, and wait until it serves."""
-        script = Path(__file__).with_name("rtsp_server.py")
-        self.process = subprocess.Popen(
-            ["/usr/bin/python3", script, str(self.port), *login],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout.readline() == "serving\n"
-
-    def send(self, mode: str) -> None:
-        """Change what it sends: see `rtsp_server.py`."""
-        print(mode, file=self.process.stdin, flush=True)
-
-    def signal(self, number: int) -> None:
-        """Stop it, or let it go on."""
-        self.process.send_signal(number)
-
-    def kill(self) -> None:
-        """End it at once, as a power cut would."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdin.close()
-            self.process.stdout.close()
-            self.process = None
-
-
 @pytest.fixture
 def rtsp_server():
     """A server that serves."""
-    server = RtspServer(free_port())
+    server = RtspServer()
     server.start()
     yield server
     server.kill()

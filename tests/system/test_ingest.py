@@ -3,16 +3,13 @@
 import json
 import subprocess
 import sys
-import threading
 import zlib
 from dataclasses import dataclass, field
 
-import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.faults.services import Mosquitto, Postgres, ingest, rows
-from tests.conftest import REPO, wait_for
+from benchmarks.faults.services import Postgres, careful_mosquitto, ingest, rows
+from benchmarks.parts import REPO, Mosquitto, leave, listen, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -32,15 +29,12 @@ class Fleet:
     acks: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        ready = threading.Event()
-        self.client = paho.Client(CallbackAPIVersion.VERSION2)
-        self.client.on_connect = lambda client, *_: client.subscribe("shelfwatch/+/+/ack", qos=1)
-        self.client.on_subscribe = lambda *_: ready.set()
         acks = self.acks
-        self.client.on_message = lambda _c, _u, m: acks.__setitem__(m.topic.split("/")[2], json.loads(m.payload))
-        self.client.connect("127.0.0.1", self.port)
-        self.client.loop_start()
-        assert ready.wait(10)
+
+        def take(message):
+            acks[message.topic.split("/")[2]] = json.loads(message.payload)
+
+        self.client = listen(self.port, take, "shelfwatch/+/+/ack")
 
     def send(self, device, *seqs, epoch="e1", **more):
         """Publish events of a device."""
@@ -58,8 +52,7 @@ class Fleet:
 
     def close(self):
         """Leave."""
-        self.client.disconnect()
-        self.client.loop_stop()
+        leave(self.client)
         del self.client
 
 
@@ -67,7 +60,6 @@ class Fleet:
 class Site:
     """A broker, a database, and a fleet."""
 
-    folder: object
     conninfo: str
     broker: Mosquitto
     fleet: Fleet
@@ -75,7 +67,7 @@ class Site:
 
     def ingest(self, **more):
         """Start an ingest, and wait until it reads."""
-        program = ingest(self.folder, self.broker.port, self.conninfo, **more)
+        program = ingest(self.broker, self.conninfo, **more)
         program.start()
         self.programs.append(program)
         wait_for(lambda: "reading" in program.log.read_text(), 20)
@@ -89,10 +81,10 @@ class Site:
 @pytest.fixture
 def site(tmp_path, postgres, request):
     """A site of the test."""
-    broker = Mosquitto.at(tmp_path)
+    broker = careful_mosquitto(tmp_path)
     broker.start()
     name = "".join(letter for letter in request.node.name if letter.isalnum())[:50]
-    made = Site(tmp_path, postgres.database(name), broker, Fleet(broker.port))
+    made = Site(postgres.database(name), broker, Fleet(broker.port))
     yield made
     for program in made.programs:
         program.stop()

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults import device, nspawn
-from benchmarks.faults.around import Listener, ShelfCamera, broker, until
+from benchmarks.faults.around import ShelfCamera, consumer
 from benchmarks.faults.device import Service
 from benchmarks.faults.nspawn import Machine
+from benchmarks.parts import Subscriber, wait_for
 
 pytestmark = pytest.mark.system
 PASSING = ("var/log", "var/cache", "var/lib/apt", "var/lib/dpkg", "var/lib/systemd", "var/tmp", "tmp", "root")
@@ -35,7 +36,7 @@ class Shop:
 
     machine: Machine
     camera: ShelfCamera
-    listener: Listener
+    listener: Subscriber
 
     def apt(self, what: str, *words: str) -> str:
         """Run apt-get as an operator does."""
@@ -66,19 +67,17 @@ def shop(packages) -> Iterator[Shop]:
         root = stack.enter_context(nspawn.debian())
         camera = ShelfCamera()
         stack.callback(camera.end)
-        port = stack.enter_context(broker(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        listener = stack.enter_context(consumer(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         machine = Machine(root)
         stack.callback(machine.stop)
         machine.start()
-        listener = Listener(port)
-        stack.callback(listener.close)
         yield Shop(machine, camera, listener)
 
 
 def in_use(shop: Shop) -> str:
     """The version of the agent that is running and counts."""
     began_s = time.monotonic()
-    until(lambda: shop.listener.counts(began_s), 15)
+    wait_for(lambda: shop.listener.since(began_s, "/state"), 15)
     program = Path(f"/proc/{Service(shop.machine).pid}/cmdline").read_bytes().decode().split("\0")[0]
     assert program.startswith("/opt/shelfwatch/")
     return program.split("/")[3]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.faults import device, nspawn, unit
-from benchmarks.faults.around import until
 from benchmarks.faults.device import secrets_seen
 from benchmarks.faults.unit import Bench
+from benchmarks.parts import wait_for
 
 pytestmark = pytest.mark.system
 
@@ -34,7 +34,7 @@ def _at_work(here):
 
 def test_it_counts_in_its_unit(here):
     """With all of the hardening the agent sees the camera, reads its shelves, and the broker gets the counts."""
-    until(lambda: [state for state in here.listener.counts(0) if state["quality"] == "good"], 30)
+    wait_for(lambda: [state for state in here.listener.of("/state") if state["quality"] == "good"], 30)
 
 
 def test_it_is_ready_without_its_camera(here):
@@ -42,10 +42,10 @@ def test_it_is_ready_without_its_camera(here):
     here.camera.broken.set()
     began_s = time.monotonic()
     here.service.command("restart")
-    until(lambda: "offline" in unit.said_of_camera(here, began_s), 15)
+    wait_for(lambda: "offline" in unit.said_of_camera(here, began_s), 15)
     assert here.service.status[0] == "active (running)"
     here.camera.broken.clear()
-    until(lambda: unit.said_of_camera(here, began_s)[-1] == "online", 60)
+    wait_for(lambda: unit.said_of_camera(here, began_s)[-1] == "online", 60)
 
 
 def test_an_instance_counts_beside_it(here):
@@ -56,7 +56,7 @@ def test_an_instance_counts_beside_it(here):
     east.command("start")
     began_s = time.monotonic()
     for name in ("east", "agent"):
-        until(lambda name=name: here.listener.since(began_s, f"/{name}/shelf/drinks/state"), 15)
+        wait_for(lambda name=name: here.listener.since(began_s, f"/{name}/shelf/drinks/state"), 15)
     assert (root / "var/lib/shelfwatch/east/outbox.db").is_file()
     checked = here.service.machine.run("shelf-agent", "check", "-c", "/etc/shelfwatch/east.toml", "--no-cameras")
     assert "broker: " in checked.stdout
@@ -70,7 +70,7 @@ def test_a_fault_that_an_operator_must_mend_is_not_tried_again(here):
     path.chmod(0o644)
     west = device.Service(here.service.machine, "shelf-agent@west")
     here.service.machine.run("systemctl", "start", west.unit, check=False)
-    until(lambda: west.status[0] == "failed (failed)", 15)
+    wait_for(lambda: west.status[0] == "failed (failed)", 15)
     assert west.status[2] == 0
     assert "status=78" in west.journal()
 
@@ -127,13 +127,13 @@ def test_a_reload_keeps_the_process(here):
     path = here.service.machine.root / "etc/shelfwatch/agent.toml"
     good = path.read_text(encoding="utf-8")
     before = here.service.status
-    for text in (good, good + "\n[nonsense]\n", good):
+    for text in (good, good + "\n[misspelt]\n", good):
         path.write_text(text, encoding="utf-8")
         here.service.command("reload")
         now_s = time.monotonic()
-        until(lambda now_s=now_s: here.listener.counts(now_s), 15)
+        wait_for(lambda now_s=now_s: here.listener.since(now_s, "/state"), 15)
         assert here.service.status == before
-    assert "nonsense" in here.service.journal()
+    assert "misspelt" in here.service.journal()
 
 
 def test_inference_in_the_unit_is_as_fast_as_outside(here):
@@ -146,7 +146,7 @@ def test_inference_in_the_unit_is_as_fast_as_outside(here):
 def test_no_secret_can_be_read(here):
     """After an outage, which is logged with the camera's address, no password is in environment, arguments or log."""
     here.camera.broken.set()
-    until(lambda: f"{here.camera.server_address[1]}/shelf.mjpg" in here.service.journal(), 60)
+    wait_for(lambda: f"{here.camera.server_address[1]}/shelf.mjpg" in here.service.journal(), 60)
     here.camera.broken.clear()
     assert secrets_seen(here.service.machine) == []
     assert "***" in here.service.journal()

@@ -110,7 +110,6 @@ def test_tls_where_there_is_none_and_none_where_there_is(make_mosquitto, authori
     plain = make_mosquitto()
     with pytest.raises(BrokerError, match=r"Check host and port"):
         probe(Broker("localhost", plain.port, tls=Tls(authority.path)))
-    (plain.folder / "mosquitto.conf").unlink()
     encrypted_one = make_mosquitto(options=encrypted(authority.sign("localhost")))
     with pytest.raises(BrokerError, match="tls = true"):
         probe(Broker("localhost", encrypted_one.port))
