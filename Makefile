@@ -80,7 +80,7 @@ bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/bench_inference.py
 
 # What cameras, disks, brokers, plugs and kills do to the agent, as often as was asked for: asked and seen. About half an
-# hour on two cores, and a tenth of it with SCALE=0.1. Needs root for disks (loop devices) and for the service
+# hour on two cores, some five minutes with SCALE=0.1. Needs root for disks (loop devices) and for the service
 # (systemd-nspawn): what can't be done is told as "not measured".
 SCALE ?= 1
 faults: $(VENV)/ready
