@@ -123,14 +123,16 @@ class LiveSource:
         give pictures again, so that it is opened no later than `ANSWERS_S` after it last was, at `opened_s`.
         """
         until_s, was_dead = time.monotonic() + pause_s, False
-        while (left_s := until_s - time.monotonic()) > 0 and not self._stopping.wait(min(left_s, PROBE_S)):
-            if left_s > PROBE_S:
-                alive = answers(self._order.source)
-                if alive and was_dead:
-                    return
-                if alive:
-                    until_s = min(until_s, opened_s + ANSWERS_S)
-                was_dead |= not alive
+        while (left_s := until_s - time.monotonic()) > PROBE_S:
+            alive = answers(self._order.source)
+            if alive and was_dead:
+                return
+            if alive:
+                until_s = min(until_s, opened_s + ANSWERS_S)
+            was_dead |= not alive
+            if self._stopping.wait(min(PROBE_S, max(0.0, until_s - time.monotonic()))):
+                return
+        self._stopping.wait(max(0.0, left_s))
 
     def _attend(self, process: CameraProcess) -> None:
         """Watch over a process until it is gone, and say why."""

@@ -15,17 +15,19 @@ def answers(source: str, *, timeout_s: float = 1.0) -> bool:
 
     A server that hangs still takes connections, as its kernel does that; so it is asked something.
     """
-    if is_device(source):
-        return node_of(source).exists()
-    if not is_stream(source):
-        return True
+    try:
+        if is_device(source):
+            return node_of(source).exists()
+        return _serves(source, timeout_s) if is_stream(source) else True
+    except (OSError, ValueError):  # an address that is none has a ValueError
+        return False
+
+
+def _serves(source: str, timeout_s: float) -> bool:
     parts = urlsplit(source)
     scheme = parts.scheme.lower()
-    try:
-        with socket.create_connection((parts.hostname, parts.port or PORTS[scheme]), timeout=timeout_s) as connection:
-            if scheme not in ASKS:
-                return True
-            connection.sendall(ASKS[scheme])
-            return bool(connection.recv(1))
-    except (OSError, UnicodeError):
-        return False
+    with socket.create_connection((parts.hostname, parts.port or PORTS[scheme]), timeout=timeout_s) as connection:
+        if scheme not in ASKS:
+            return True
+        connection.sendall(ASKS[scheme])
+        return bool(connection.recv(1))

@@ -97,8 +97,9 @@ def test_pictures_come_at_the_cameras_pace(watch):
 
 def test_what_is_no_picture_is_reported_and_passed_over(watch, caplog):
     """An empty file, rubbish, half a picture and a pipe end or keep nothing; their names are in the log."""
-    whole = put(watch.folder, "z.jpg", 77).read_bytes()
-    for name, content in (("a.jpg", b""), ("b.jpg", b"rubbish" * 100), ("c.jpg", whole[: len(whole) * 3 // 4] + END)):
+    put(watch.folder, "z.jpg", 77)
+    whole = cv2.imencode(".jpg", np.random.default_rng(1).integers(0, 255, (60, 80, 3), np.uint8))[1].tobytes()
+    for name, content in (("a.jpg", b""), ("b.jpg", b"rubbish" * 100), ("c.jpg", whole[: len(whole) // 2] + END)):
         (watch.folder / name).write_bytes(content)
         os.utime(watch.folder / name, (0, 0))
     os.mkfifo(watch.folder / "d.jpg")

@@ -47,6 +47,8 @@ def test_a_port_that_nobody_serves_gives_no_sign(tmp_path):
     """Neither does a device that is not there, or a host that has no name."""
     assert not answers(f"rtsp://u:p@127.0.0.1:{free_port()}/x")
     assert not answers("http://no.such.host.invalid/x")
+    assert not answers("http://127.0.0.1:99999/x")
+    assert not answers("http://[::1/x")
     assert not answers("/dev/video77")
     assert answers(str(tmp_path / "clip.mp4"))
 
