@@ -31,8 +31,8 @@ def _judged(ends: dict[str, datetime], now: datetime) -> str | Finding:
     words = ", ".join(f"{whose} is valid until {end:%Y-%m-%d}" for whose, end in ends.items())
     if gone := [whose for whose, end in ends.items() if end <= now]:
         raise ConfigError(f"{words}: {' and '.join(gone)} has expired. Put a new one in its place, and restart.")
-    if any(end - now < SOON for end in ends.values()):
-        return doubtful("certificates", f"{words}: less than {SOON.days} days. See to a new one.")
+    if soon := [whose for whose, end in ends.items() if end - now < SOON]:
+        return doubtful("certificates", f"{words}: {' and '.join(soon)} ends in less than {SOON.days} days. Renew it.")
     return fine("certificates", words)
 
 

@@ -1,5 +1,6 @@
 """An encrypted connection: whom this device trusts, who it is itself, and what a certificate that fails means."""
 
+import re
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
@@ -115,7 +116,7 @@ def explained(error: ssl.SSLError, host: str, now: datetime) -> str:
 
 
 def _refused(error: ssl.SSLError) -> str:
-    words = str(error)
+    words = found[1] if (found := re.search(r"\[SSL: (\w+)\]", str(error))) else str(error)
     if "WRONG_VERSION_NUMBER" in words or "RECORD_LAYER" in words:
         return "does not speak TLS at this port. Name its TLS port, mostly 8883, or set tls = false under [broker]"
     if any(word in words.upper() for word in ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE", "PROTOCOL_VERSION")):

@@ -41,8 +41,10 @@ def visit(broker: Broker, purpose: str) -> tuple[paho.Client, str]:
         try:
             welcome = connected(client, us, version)
         except (OSError, ValueError) as error:
+            mixed_up = "" if us.tls is None else ", that this port is one for TLS,"
             raise BrokerError(
-                f"no MQTT broker at {us.where} ({error}). Check host and port under [broker], and that the broker runs."
+                f"no MQTT broker at {us.where} ({error}). Check host and port under [broker]{mixed_up} and that the"
+                " broker runs."
             ) from error
         if welcome is None:
             continue
