@@ -1,4 +1,4 @@
-"""An RTSP server on a loopback port, for tests and benchmarks: run by the system's Python, whose packages hold GStreamer.
+"""An RTSP server on a loopback port: run by the system's Python, whose packages hold GStreamer.
 
 Usage: rtsp_server.py PORT [USER PASSWORD]. Serves rtsp://127.0.0.1:PORT/shelf: 320 × 180, 10 frames/s, H.264, a still
 pattern with the wall clock above it: 32 blocks of 10 × 40 pixels, white for 1, the highest bit first, which are
