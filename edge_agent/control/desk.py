@@ -122,6 +122,6 @@ def store(folder: Path, shelves: Sequence[Shelf], outcome: Outcome) -> dict[str,
         "camera": outcome.frame.camera,
         "path": str(path),
         "bytes": len(jpeg),
-        "frame_wh": [picture.shape[1], picture.shape[0]],
+        "frame_wh": [outcome.frame.image.shape[1], outcome.frame.image.shape[0]],
         "frame_ts": timestamp(outcome.frame.captured_at),
     }
