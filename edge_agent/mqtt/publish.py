@@ -31,7 +31,7 @@ from edge_agent.mqtt.inbox import Command, Inbox
 from edge_agent.mqtt.outgoing import Outgoing
 from edge_agent.mqtt.session import Parts, Session, Tally
 from edge_agent.mqtt.tls import UntrustedError
-from edge_agent.shelf import BrokerError, ConfigError
+from edge_agent.shelf import BrokerError, ConfigError, ShelfwatchError
 
 if TYPE_CHECKING:
     import queue
@@ -131,7 +131,8 @@ class MqttPublisher:
             self._serve()
         except Exception as error:  # noqa: BLE001 — handed to the main thread, which raises it
             log.error("publishing has ended: %s", error)  # noqa: TRY400
-            self.fatal = error
+            known = isinstance(error, ShelfwatchError)
+            self.fatal = error.with_traceback(None) if known else error  # it would keep paho's client, and its sockets
             self._on_fatal()
 
     def _serve(self) -> None:
