@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.outbox import spool_file, spool_rows
-from edge_agent.outbox.spool_beside import Mark, Witness, lock
+from edge_agent.outbox.spool_beside import Mark, Witness, hold_against, lock
 from edge_agent.outbox.spool_file import COLUMNS, Head, SpoolDamagedError, SpoolInUseError, translated
 from edge_agent.outbox.spool_rows import DROP_SHARE, Books, Drop, Event, Row
 
@@ -99,16 +99,8 @@ class Spool:
             return spool_file.check(self._db, self._path)
         adopted = spool_file.adopt(self._db, self._path)
         contents = spool_file.check(self._db, self._path)
-        said = witness.head.last if witness is not None else 0
-        if adopted or self._lock_fd is None or not (contents.head.last or said):
-            return contents  # there was no mark yet, or nothing was numbered that could be missing
-        if witness is None:
-            raise SpoolDamagedError(self._path, "its mark is not there")
-        if contents.head.epoch != witness.head.epoch:
-            raise SpoolDamagedError(self._path, "its mark is another outbox's")
-        if contents.head.last < said:
-            gone = said - contents.head.last
-            raise SpoolDamagedError(self._path, f"the last {gone} events that were committed are not there")
+        if not adopted and self._lock_fd is not None:  # before, and in memory, there is no mark
+            hold_against(self._path, contents.head, witness)
         return contents
 
     def put(self, events: Iterable[tuple[str, Mapping[str, Any]]]) -> int:

@@ -63,6 +63,23 @@ class Witness:
     held: int
 
 
+def hold_against(path: Path | str, head: Head, witness: Witness | None) -> None:
+    """Hold what a database says that it has numbered against its mark.
+
+    Raises:
+        SpoolDamagedError: Something that was committed is not there, or may not be.
+    """
+    said = witness.head.last if witness is not None else 0
+    if not (head.last or said):
+        return  # nothing was numbered that could be missing
+    if witness is None:
+        raise SpoolDamagedError(path, "its mark is not there")
+    if head.epoch != witness.head.epoch:
+        raise SpoolDamagedError(path, "its mark is another outbox's")
+    if head.last < said:
+        raise SpoolDamagedError(path, f"the last {said - head.last} events that were committed are not there")
+
+
 class Mark:
     """A line beside the database that is written over after each commit, and says what it must hold.
 

@@ -384,6 +384,15 @@ def test_an_outbox_that_is_nearly_full_is_a_warning(tmp_path):
     assert "0.9 of 1 MB" in outbox_of(path).words
 
 
+def test_an_outbox_without_its_mark_is_damaged_for_the_doctor_too(tmp_path):
+    """What the agent will do with it when it starts is said before."""
+    path, file = write_config(tmp_path, port=1), tmp_path / "outbox.db"
+    with closing(Outbox(file)) as outbox:
+        outbox.put([("a/event", {"type": "counts"})])
+    Path(f"{file}.mark").unlink()
+    assert "its mark is not there" in outbox_of(path).words
+
+
 def test_a_damaged_outbox_is_a_warning_and_so_is_one_that_was(tmp_path):
     """The agent mends it by itself; somebody should know why it had to."""
     path, file = write_config(tmp_path, port=1), tmp_path / "outbox.db"
