@@ -17,6 +17,8 @@ from edge_agent.demo.store import write_config
 from edge_agent.shelf import InputError
 from tests.conftest import free_port, wait_for
 
+pytestmark = pytest.mark.system  # the whole program each time, in a process of its own
+
 
 def agent(*args, timeout_s=60, **more):
     """Run shelf-agent as a user does."""

@@ -15,6 +15,8 @@ from edge_agent.running import info_payload
 from tests.conftest import free_port, wait_for
 from tests.edge_agent.tiny_networks import build_mock, edgetpu_network, float_network, write_bundle
 
+pytestmark = pytest.mark.system  # the whole program each time, in a process of its own
+
 CONFIG = """
 site = "store-1"
 device = "dev-1"
