@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.faults.progress import each
 from edge_agent.outbox.outbox import Outbox
-from edge_agent.outbox.spool_rows import Row
+from edge_agent.outbox.rows import Row
 from edge_agent.shelf import SpoolError
 
 FILES = ("", "-wal", ".mark")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from benchmarks.faults.loop_disk import LoopDisk
 from benchmarks.faults.progress import each
-from edge_agent.outbox import spool_file
+from edge_agent.outbox import tables
 from edge_agent.outbox.outbox import Outbox
-from edge_agent.outbox.spool_rows import Row
+from edge_agent.outbox.rows import Row
 
 REPO = Path(__file__).resolve().parents[2]
 DISK_MB = 24
@@ -221,7 +221,7 @@ def drained(outbox: Outbox, count: int) -> int:
 
 def _rows(path: Path) -> int:
     """What is in the database, whatever an outbox believes."""
-    with closing(spool_file.connect(path)) as db:  # which needs no room beside it
+    with closing(tables.connect(path)) as db:  # which needs no room beside it
         return int(db.execute("SELECT count(*) FROM event").fetchone()[0])
 
 

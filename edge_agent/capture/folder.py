@@ -40,7 +40,7 @@ def read(output: Output) -> None:
     over.
     """
     folder = Folder(output)
-    output.explain = lambda: ("timeout", "is a folder that hangs: the share behind it does not answer")
+    output.explain = lambda: ("timeout", "hangs: the share behind it does not answer")
     output.opened()
     due_s = time.monotonic()
     while True:
@@ -90,11 +90,11 @@ class Folder:
         """Why there is no picture, which has been due for `late_s` seconds; None while it is too soon to say."""
         source = self._output.order.source
         if not self._there:
-            return outage(source, "not_found", "is a folder that is not there or may not be read")
+            return outage(source, "not_found", "is not there or may not be read")
         if self._passed_over is not None:
             return outage(source, "decode", f"has a file that is no picture, {self._passed_over!r}")
         if late_s > EMPTY_S:
-            return outage(source, "timeout", "has no new picture: nothing puts any into this folder")
+            return outage(source, "timeout", "has no new picture")
         return None
 
     def _look(self) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from edge_agent.capture.address import redacted
+from edge_agent.capture.address import is_device, is_stream, redacted
 from edge_agent.shelf import CameraError, OutageReason
 
 REMEDIES: dict[OutageReason, str] = {
@@ -14,6 +14,12 @@ REMEDIES: dict[OutageReason, str] = {
     "decode": "Choose H.264, H.265 or MJPEG in its settings, and check that the address is that of a video or picture.",
     "unplugged": "Plug it in again; if that happens often, change cable and USB port.",
 }
+FOLDER_REMEDIES: dict[OutageReason, str] = {
+    "not_found": "Make it, mount it, or let the agent's user read it; or name another under [[cameras]].",
+    "timeout": "See to it that whatever stores pictures there does, under names that grow with time.",
+    "decode": "Let whole pictures be put there, JPEG or PNG.",
+}
+"""What differs where a folder takes a camera's place."""
 
 _LINES: tuple[tuple[str, OutageReason, str], ...] = (
     (r"\b40[13]\b|Unauthorized|Forbidden", "auth", "refuses the user name or the password"),
@@ -43,7 +49,9 @@ def outage(source: str, reason: OutageReason, what: str) -> CameraError:
         reason: What is published.
         what: What the camera does, such as `does not answer`; never a library's own words, which may hold a password.
     """
-    return CameraError(f"camera {redacted(source)} {what}. {REMEDIES[reason]}", reason=reason)
+    camera = is_stream(source) or is_device(source)
+    remedy = REMEDIES[reason] if camera else FOLDER_REMEDIES.get(reason, REMEDIES[reason])
+    return CameraError(f"{'camera' if camera else 'folder'} {redacted(source)} {what}. {remedy}", reason=reason)
 
 
 def told_by(lines: Iterable[str]) -> tuple[OutageReason, str] | None:

@@ -53,12 +53,16 @@ class Desk:
                 self._answer(command, self._recount(command.payload))
             case "snapshot":
                 self._snapshot(command)
-            case "reload":
+            case "reload" if not command.payload.keys() - {"id"}:
                 self._reloading.ask(lambda result: self._answer(command, result))
+            case "reload":
+                self._answer(command, Result(ok=False, message="reload takes no payload but an id; send it without"))
             case _:
                 self._answer(command, refused_verb(command.verb))
 
     def _answer(self, command: Command, result: Result) -> None:
+        if not result.ok and command.verb != "reload":  # which says it itself, also where a signal asked for it
+            log.warning("the command %r is refused: %s", command.verb[:SHOWN], result.message)
         self._mqtt.answer(command, result.payload(ts=datetime.now(UTC)))
 
     def _cameras(self) -> list[str]:

@@ -15,8 +15,8 @@ from edge_agent.engines import NAMES
 from edge_agent.model import labels_or_error, load_model
 from edge_agent.mqtt.broker import broker_of
 from edge_agent.mqtt.visit import probe
-from edge_agent.outbox.spool_file import SpoolDamagedError
-from edge_agent.outbox.spool_look import set_aside, waiting
+from edge_agent.outbox.errors import SpoolDamagedError
+from edge_agent.outbox.look import set_aside, waiting
 from edge_agent.running import open_cameras
 from edge_agent.shelf import EMPTY, OCCLUDED, ShelfwatchError, SpoolError
 

@@ -102,8 +102,9 @@ class Session:
         topics = [self._parts.topics.commands]
         if self._parts.broker.delivery == "end-to-end":
             topics.append(self._parts.topics.ack)
-        if self._five:  # our own answers need not come back
-            self._client.subscribe([(topic, SubscribeOptions(qos=1, noLocal=True)) for topic in topics])
+        if self._five:  # our own answers need not come back, and a command that was published as retained shows it
+            options = SubscribeOptions(qos=1, noLocal=True, retainAsPublished=True)
+            self._client.subscribe([(topic, options) for topic in topics])
         else:
             self._client.subscribe([(topic, 1) for topic in topics])
 

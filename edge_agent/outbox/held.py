@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from edge_agent.outbox.spool_rows import Event
+from edge_agent.outbox.rows import Event
 
 HELD_MAX = 20_000
 HELD_MAX_BYTES = 8 * 2**20

@@ -17,11 +17,12 @@ from typing import Any, TypeVar
 
 from edge_agent.messages import timestamp
 from edge_agent.outbox import quarantine
+from edge_agent.outbox.ballast import Ballast
+from edge_agent.outbox.errors import DiskFullError, SpoolDamagedError, SpoolUnreadableError
+from edge_agent.outbox.files import operator_must_act
 from edge_agent.outbox.held import Held
+from edge_agent.outbox.rows import Event, Row
 from edge_agent.outbox.spool import Spool
-from edge_agent.outbox.spool_beside import Ballast, operator_must_act
-from edge_agent.outbox.spool_file import DiskFullError, SpoolDamagedError, SpoolUnreadableError
-from edge_agent.outbox.spool_rows import Event, Row
 from edge_agent.shelf import SpoolError
 
 log = logging.getLogger(__name__)

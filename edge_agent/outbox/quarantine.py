@@ -14,9 +14,11 @@ from datetime import datetime
 from pathlib import Path
 
 from edge_agent.messages import timestamp
-from edge_agent.outbox import spool_file
-from edge_agent.outbox.spool_beside import Mark, Witness, aside_of, forget_oldest, locked, move_aside, sync_folder
-from edge_agent.outbox.spool_file import Head, translated
+from edge_agent.outbox import tables
+from edge_agent.outbox.errors import translated
+from edge_agent.outbox.files import aside_of, forget_oldest, locked, move_aside, sync_folder
+from edge_agent.outbox.mark import Mark, Witness
+from edge_agent.outbox.tables import Head
 from edge_agent.shelf import SpoolError
 
 
@@ -54,7 +56,7 @@ def replace(path: Path, why: str, *, now: datetime, beyond: int = 0) -> Path:
             Path(f"{new}{suffix}").unlink(missing_ok=True)
         witness, aside = _witness(path), aside_of(path, now)
         told: dict[str, object] = {"type": "outbox_replaced", "ts": timestamp(now), "why": why, "moved_to": aside.name}
-        with closing(spool_file.connect(new)) as db, spool_file.transaction(db):
+        with closing(tables.connect(new)) as db, tables.transaction(db):
             head = _fill(db, path, told, witness.head if witness else Head("", 0, beyond, 0))
         move_aside(path, aside)
         new.replace(path)
@@ -77,7 +79,7 @@ def _fill(db: sqlite3.Connection, path: Path, told: dict[str, object], known: He
 
     `known` is what is known of the damaged one without looking into it; its epoch is "" where that is nothing.
     """
-    spool_file.create(db, known)
+    tables.create(db, known)
     saved = _save(db, path)
     old = saved.head if saved.head is not None and saved.head.last >= known.last else known
     last = max(old.last, saved.last)
@@ -86,8 +88,8 @@ def _fill(db: sqlite3.Connection, path: Path, told: dict[str, object], known: He
     told["missing"] = max(0, old.depth - saved.count) if old.epoch else None
     if saved.earlier is not None:  # it had replaced another one, and came to no event that could say so
         told["earlier"] = json.loads(saved.earlier)
-    spool_file.remember(db, "head", head.text)
-    spool_file.remember(db, "replaced", json.dumps(told, separators=(",", ":")))
+    tables.remember(db, "head", head.text)
+    tables.remember(db, "replaced", json.dumps(told, separators=(",", ":")))
     return head
 
 
@@ -96,15 +98,15 @@ def _save(db: sqlite3.Connection, path: Path) -> _Saved:
     if not path.exists() or not path.stat().st_size:  # it would be made, and its log thrown away
         return _Saved()
     try:
-        damaged = spool_file.connect(path)
+        damaged = tables.connect(path)
     except sqlite3.Error:
         return _Saved()
     with closing(damaged):
-        kept = spool_file.kept(damaged)
+        kept = tables.kept(damaged)
         for key in kept.keys() - {"head", "replaced"}:
-            spool_file.remember(db, key, kept[key])
-        for row in spool_file.rescued(damaged):
-            db.execute(spool_file.INSERT.replace("INSERT", "INSERT OR IGNORE", 1), row)
+            tables.remember(db, key, kept[key])
+        for row in tables.rescued(damaged):
+            db.execute(tables.INSERT.replace("INSERT", "INSERT OR IGNORE", 1), row)
     count, last = db.execute("SELECT count(*), coalesce(max(seq), 0) FROM event").fetchone()
-    head = spool_file.head_of(kept["head"]) if "head" in kept else None
+    head = tables.head_of(kept["head"]) if "head" in kept else None
     return _Saved(count, last, head, kept.get("replaced"))

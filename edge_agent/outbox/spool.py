@@ -18,10 +18,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent.outbox import spool_file, spool_rows
-from edge_agent.outbox.spool_beside import Mark, Witness, hold_against, lock
-from edge_agent.outbox.spool_file import COLUMNS, Head, SpoolDamagedError, SpoolInUseError, translated
-from edge_agent.outbox.spool_rows import DROP_SHARE, Books, Drop, Event, Row
+from edge_agent.outbox import rows, tables
+from edge_agent.outbox.errors import SpoolDamagedError, SpoolInUseError, translated
+from edge_agent.outbox.files import lock
+from edge_agent.outbox.mark import Mark, Witness, hold_against
+from edge_agent.outbox.rows import DROP_SHARE, Books, Drop, Event, Row
+from edge_agent.outbox.tables import COLUMNS, Head
 
 __all__ = ["Event", "Row", "Spool", "SpoolDamagedError", "SpoolInUseError"]
 
@@ -73,10 +75,10 @@ class Spool:
         with translated(self._path, "opened", opening=True):
             if was_used and not (path.exists() and path.stat().st_size):  # SQLite would throw away its log, too
                 raise SpoolDamagedError(self._path, "the file is not there, or is empty")
-            self._db = spool_file.connect(self._path)
+            self._db = tables.connect(self._path)
             try:
                 contents = self._contents(witness)
-                spool_file.secure(self._db)
+                tables.secure(self._db)
                 self._books = Books(contents.head, contents.size_bytes)
                 self._began_s, self._opened_at_s = contents.clock_s, self._clock()
                 self._before = contents.head.last
@@ -89,16 +91,16 @@ class Spool:
                 self._db.close()
                 raise
 
-    def _contents(self, witness: Witness | None) -> spool_file.Contents:
+    def _contents(self, witness: Witness | None) -> tables.Contents:
         """What is in the file, which is made where there is none yet, and held against the mark."""
         if not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             if witness is not None and witness.head.last:
                 raise SpoolDamagedError(self._path, "nothing is in it any more")
-            with spool_file.transaction(self._db):
-                spool_file.create(self._db, Head(uuid.uuid4().hex[:16], 0, 0, 0))
-            return spool_file.check(self._db, self._path)
-        adopted = spool_file.adopt(self._db, self._path)
-        contents = spool_file.check(self._db, self._path)
+            with tables.transaction(self._db):
+                tables.create(self._db, Head(uuid.uuid4().hex[:16], 0, 0, 0))
+            return tables.check(self._db, self._path)
+        adopted = tables.adopt(self._db, self._path)
+        contents = tables.check(self._db, self._path)
         if not adopted and self._lock_fd is not None:  # before, and in memory, there is no mark
             hold_against(self._path, contents.head, witness)
         return contents
@@ -134,17 +136,17 @@ class Spool:
             if topic is None:
                 return self._books.head.last
             with self._booked() as books:
-                spool_rows.report_replaced(self._db, books, topic)
+                rows.report_replaced(self._db, books, topic)
                 if lost:
-                    spool_rows.report_lost(self._db, books, lost, topic, events[0].ts if events else None)
+                    rows.report_lost(self._db, books, lost, topic, events[0].ts if events else None)
                 for event in events:
-                    spool_rows.add(self._db, books, event)
+                    rows.add(self._db, books, event)
                 if books.size_bytes > self._max_bytes:
-                    last = spool_rows.upto(self._db, books.size_bytes - self._max_bytes * (1 - DROP_SHARE))
+                    last = rows.upto(self._db, books.size_bytes - self._max_bytes * (1 - DROP_SHARE))
                     drop = Drop(last, "full", topic, events[-1].ts if events else None)
-                    spool_rows.drop(self._db, books, drop)
+                    rows.drop(self._db, books, drop)
                 if name is not None:
-                    spool_file.remember(self._db, "batch", name)
+                    tables.remember(self._db, "batch", name)
                 was, self.held = self.held, held
             if was or held:
                 self._bear_witness()
@@ -170,8 +172,8 @@ class Spool:
         Raises:
             SpoolError: The disk does not take it.
         """
-        with self._lock, translated(self._path, "written"), spool_file.transaction(self._db):
-            spool_file.remember(self._db, key, value)
+        with self._lock, translated(self._path, "written"), tables.transaction(self._db):
+            tables.remember(self._db, key, value)
 
     def recall(self, key: str) -> str | None:
         """The value that is kept under a name; None where there is none.
@@ -180,7 +182,7 @@ class Spool:
             SpoolError: The file cannot be read.
         """
         with self._lock, translated(self._path, "read"):
-            return spool_file.recall(self._db, key)
+            return tables.recall(self._db, key)
 
     def peek(self, limit: int, *, after_seq: int = 0) -> list[Row]:
         """The oldest events beyond `after_seq`, in order; they stay until they are acknowledged.
@@ -192,7 +194,7 @@ class Spool:
         query = f"SELECT {COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 (names of ours)
         with self._lock, translated(self._path, "read"):
             found, now_s = self._db.execute(query, (after_seq, limit)).fetchall(), self._now_s()
-        if any(not spool_file.is_whole(row) for row in found):
+        if any(not tables.is_whole(row) for row in found):
             raise SpoolDamagedError(self._path, "the checksum of an event is wrong")
         return [
             Row(seq, topic, json.loads(body), now_s - at_s if seq > self._before else None, epoch)
@@ -207,7 +209,7 @@ class Spool:
         """
         with self._lock, translated(self._path, "written"), self._booked(durably=False) as books:
             for seq in seqs:
-                spool_rows.remove(self._db, books, seq, seq)
+                rows.remove(self._db, books, seq, seq)
 
     def ack_upto(self, epoch: str, seq: int) -> int | None:
         """Remove what a consumer has stored: everything up to this event, end to end.
@@ -223,7 +225,7 @@ class Spool:
             if epoch != head.epoch or not head.base < seq <= head.last:
                 return None
             with self._booked(durably=False) as books:
-                spool_rows.remove(self._db, books, 0, seq)
+                rows.remove(self._db, books, 0, seq)
             return head.depth - self._books.head.depth
 
     def last_seq(self) -> int:
@@ -263,9 +265,9 @@ class Spool:
         with self._lock, translated(self._path, "written"):
             too_old = self._too_old()
             with self._booked(durably=too_old is not None) as books:  # a report is an event like any other
-                spool_file.remember(self._db, "clock_s", repr(books.now_s))
+                tables.remember(self._db, "clock_s", repr(books.now_s))
                 if too_old is not None:
-                    spool_rows.drop(self._db, books, Drop(too_old[0], "age", too_old[1], ts))
+                    rows.drop(self._db, books, Drop(too_old[0], "age", too_old[1], ts))
 
     def _too_old(self) -> tuple[int, str] | None:
         """The last event that has waited for too long, and its topic."""
@@ -312,10 +314,10 @@ class Spool:
         if not durably:
             self._db.execute("PRAGMA synchronous=NORMAL")
         try:
-            with spool_file.transaction(self._db):
+            with tables.transaction(self._db):
                 yield books
                 if books.head != self._books.head:
-                    spool_file.remember(self._db, "head", books.head.text)
+                    tables.remember(self._db, "head", books.head.text)
         finally:
             if not durably:
                 self._db.execute("PRAGMA synchronous=FULL")

@@ -101,6 +101,16 @@ def test_without_a_response_topic_the_answer_is_on_the_result_topic(device, call
     assert publisher.commands.empty()
 
 
+def test_a_retained_command_is_not_run_by_whoever_is_there_either(device, caller):
+    """On MQTT 5 the flag is seen; nor does clearing it, which is an empty payload, run the command."""
+    publisher, _ = device("5")
+    caller.call("recount", retain=True)
+    caller.call("recount", retain=True, payload="")
+    caller.call("snapshot")
+    assert publisher.commands.get(timeout=10).verb == "snapshot"
+    assert publisher.commands.empty()
+
+
 def test_a_command_that_was_retained_is_not_run_by_whoever_comes_later(device, caller):
     """The next start must not run what somebody left behind."""
     caller.call("reload", retain=True)

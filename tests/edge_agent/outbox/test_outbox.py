@@ -12,10 +12,11 @@ from benchmarks.faults.damage import damage_often
 from benchmarks.faults.disks import reported
 from benchmarks.faults.outbox import at_length, clock_jumps
 from edge_agent.outbox import held
+from edge_agent.outbox.ballast import Ballast
+from edge_agent.outbox.errors import SpoolUnreadableError
+from edge_agent.outbox.files import KEPT_DAMAGED, move_aside
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.outbox.spool import Spool, SpoolInUseError
-from edge_agent.outbox.spool_beside import KEPT_DAMAGED, Ballast, move_aside
-from edge_agent.outbox.spool_file import SpoolUnreadableError
 from edge_agent.shelf import SpoolError
 from tests.edge_agent.outbox.conftest import empty, fill, numbers, put
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from edge_agent.outbox.errors import translated
+from edge_agent.outbox.rows import Event, Row
 from edge_agent.outbox.spool import Spool, SpoolDamagedError, SpoolInUseError
-from edge_agent.outbox.spool_file import translated
-from edge_agent.outbox.spool_rows import Event, Row
 from edge_agent.shelf import SpoolError
 
 

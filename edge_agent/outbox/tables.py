@@ -4,7 +4,6 @@ Every row and every value carries a CRC-32 of all that it says. The value `head`
 much waits, in the same transaction as the rows themselves: a row that vanished is as visible as one that was altered.
 """
 
-import errno
 import json
 import sqlite3
 import zlib
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent.shelf import SpoolError
+from edge_agent.outbox.errors import SpoolDamagedError
 
 VERSION = 2
 """Of the tables, in the file's `user_version`; 0 is the one without checksums."""
@@ -25,37 +24,9 @@ _TABLES = (
 )
 COLUMNS = "seq, epoch, at_s, topic, body, bytes, crc"
 INSERT = f"INSERT INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 (names of ours)
-_DISK = {sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY}
-_DISK |= {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
-"""Primary result codes that tell of the disk, or of who may use it, rather than of what stands in the file."""
-_TWICE = {sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID}
-_TORN = sqlite3.SQLITE_IOERR_SHORT_READ
-_REMEDY = "Check that its folder exists, is writable and has space."
 
 Record = tuple[int, str, float, str, str, int, int]
 """A row of `event`, as `COLUMNS` names it."""
-
-
-class SpoolInUseError(SpoolError):
-    """Another process has the outbox open."""
-
-
-class DiskFullError(SpoolError):
-    """The disk has no room for what the outbox is to store."""
-
-
-class SpoolDamagedError(SpoolError):
-    """The file is not what was written. `why` says what is wrong with it, in a clause."""
-
-    def __init__(self, path: Path | str, why: str) -> None:
-        self.why = why
-        super().__init__(
-            f"the outbox {path} is damaged ({why}). The agent moves it aside when it starts, and saves what it can."
-        )
-
-
-class SpoolUnreadableError(SpoolDamagedError):
-    """The disk cannot read the file, or part of it: the whole disk is away, or a sector of it is gone for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,35 +79,6 @@ def is_whole(row: Record) -> bool:
 
 def _crc(*values: Any) -> int:
     return zlib.crc32("\n".join(map(str, values)).encode(errors="surrogatepass"))
-
-
-@contextmanager
-def translated(path: Path | str, verb: str, *, opening: bool = False) -> Iterator[None]:
-    """Raise what the disk or the database says as an error of ours; while opening, more passes for damage.
-
-    Raises:
-        SpoolDamagedError: The file is not what was written, or cannot be read.
-        DiskFullError: The disk is full.
-        SpoolError: Anything else that SQLite or the disk says.
-        sqlite3.Error: SQLite was not asked as it should be, or after its end: that tells nothing of the file.
-    """
-    try:
-        yield
-    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
-        raise
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)  # without a code: text that is no text
-        if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code in _TWICE or code == _TORN:
-            raise SpoolDamagedError(path, str(error)) from error
-        if code in (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_CORRUPTFS):
-            raise SpoolUnreadableError(path, str(error)) from error
-        if opening and code & 0xFF not in _DISK:
-            raise SpoolDamagedError(path, str(error)) from error
-        kind = DiskFullError if code & 0xFF == sqlite3.SQLITE_FULL else SpoolError
-        raise kind(f"the outbox {path} cannot be {verb} ({error}). {_REMEDY}") from error
-    except OSError as error:
-        kind = DiskFullError if error.errno in {errno.ENOSPC, errno.EDQUOT} else SpoolError
-        raise kind(f"the outbox {path} cannot be {verb} ({error}). {_REMEDY}") from error
 
 
 def connect(path: Path | str) -> sqlite3.Connection:

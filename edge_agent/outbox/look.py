@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from edge_agent.outbox import spool_file
-from edge_agent.outbox.spool_beside import Mark, hold_against
-from edge_agent.outbox.spool_file import translated
+from edge_agent.outbox import tables
+from edge_agent.outbox.errors import translated
+from edge_agent.outbox.mark import Mark, hold_against
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def waiting(path: Path) -> Waiting:
         closing(sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True)) as db,
     ):
         if db.execute("PRAGMA user_version").fetchone()[0] != 0:  # 0: the agent brings it over when it starts
-            hold_against(path, spool_file.check(db, path).head, Mark.read(path))
+            hold_against(path, tables.check(db, path).head, Mark.read(path))
         events, size_bytes = db.execute("SELECT count(*), coalesce(sum(bytes), 0) FROM event").fetchone()
         row = db.execute("SELECT body FROM event ORDER BY seq LIMIT 1").fetchone()
     oldest = json.loads(row[0]).get("ts") if row else None

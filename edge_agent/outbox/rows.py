@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from edge_agent.outbox import spool_file
-from edge_agent.outbox.spool_file import Head
+from edge_agent.outbox import tables
+from edge_agent.outbox.tables import Head
 
 DROP_SHARE = 0.1
 """How much of the bound is freed at once when the outbox is full, so that it doesn't drop at every put."""
@@ -92,7 +92,7 @@ def add(db: sqlite3.Connection, books: Books, event: Event) -> None:
     """Store an event under the next number."""
     head = replace(books.head, last=books.head.last + 1, depth=books.head.depth + 1)
     at_s = books.now_s - event.age_s
-    db.execute(spool_file.INSERT, spool_file.record(head.last, head.epoch, at_s, event.topic, event.text))
+    db.execute(tables.INSERT, tables.record(head.last, head.epoch, at_s, event.topic, event.text))
     books.head, books.size_bytes = head, books.size_bytes + len(event.text)
 
 
@@ -116,7 +116,7 @@ def report_lost(db: sqlite3.Connection, books: Books, lost: int, topic: str, ts:
 
 def report_replaced(db: sqlite3.Connection, books: Books, topic: str) -> None:
     """The first event of an outbox that took a damaged one's place says so."""
-    if books.head.last == books.head.base and (told := spool_file.recall(db, "replaced")) is not None:
+    if books.head.last == books.head.base and (told := tables.recall(db, "replaced")) is not None:
         add(db, books, Event(topic, told))
         db.execute("DELETE FROM meta WHERE key = 'replaced'")
 
