@@ -5,18 +5,23 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from edge_agent.capture.source import FrameSource
 from edge_agent.config import Settings
 from edge_agent.control.desk import Desk
+from edge_agent.control.errands import Errands
 from edge_agent.control.reloading import Reloading
+from edge_agent.dashboard.behind import Behind
 from edge_agent.health import Health, notify_systemd
 from edge_agent.loop import OnStep, run
 from edge_agent.model import load_model
 from edge_agent.outlet import Outlet
 from edge_agent.pipeline import Outcome, Watch
 from edge_agent.running import Running, wait_for
+
+if TYPE_CHECKING:
+    from edge_agent.dashboard.server import Server
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +57,14 @@ class Agent:
         self.running = Running(settings, model, self.outlet, sources or {})
         self.reloading = Reloading(self.running, path, reload_asked or threading.Event())
         self.desk = Desk(self.running, self.reloading)
+        self.errands = Errands()
+        self.page = _page(Behind(self.running, self.health, self.reloading, self.errands, path))
 
     def __enter__(self) -> Self:
         """Connect to the broker in the background."""
         self.outlet.__enter__()
+        if self.page is not None:
+            self.page.__enter__()
         return self
 
     def __exit__(
@@ -63,6 +72,8 @@ class Agent:
     ) -> None:
         """Say goodbye. The cameras close meanwhile: neither they nor the broker can keep the other waiting."""
         notify_systemd("STOPPING=1")
+        if self.page is not None:
+            self.page.__exit__(kind, error, trace)
         closing = self.running.let_go()
         try:
             self.outlet.__exit__(kind, error, trace)
@@ -98,7 +109,17 @@ class Agent:
         if self.health.ready:  # a reload tells systemd that we are ready again, which must not be the first time
             self.reloading.attend()
         self.desk.attend()
+        self.errands.attend()
         self.outlet.tend()
 
     def _say_health(self, counters: dict[str, Any]) -> None:
         self.outlet.mqtt.say(self.outlet.topics.health, {**counters, **self.running.vitals()})
+
+
+def _page(behind: Behind) -> "Server | None":
+    """The device's own web page, where it is wanted; else its libraries are not even loaded."""
+    if not behind.running.settings.dashboard.enabled:
+        return None
+    from edge_agent.dashboard.server import Server  # noqa: PLC0415
+
+    return Server(behind)

@@ -42,14 +42,24 @@ def main() -> None:
 
 
 @app.command()
-def run(config: ConfigOption = Path("agent.toml")) -> None:
+def run(
+    config: ConfigOption = Path("agent.toml"),
+    *,
+    dashboard: Annotated[
+        bool | None, typer.Option("--dashboard/--no-dashboard", help="Serve the page, whatever [dashboard] says.")
+    ] = None,
+) -> None:
     """Count until told to stop (SIGINT, SIGTERM); SIGHUP makes it read the configuration again."""
     from edge_agent.agent import Agent  # noqa: PLC0415
     from edge_agent.model import labels_of  # noqa: PLC0415
 
     asked = threading.Event()
     signal.signal(signal.SIGHUP, lambda *_: asked.set())  # at once: while it starts, it would be the end
-    with Agent(load(config, labels=labels_of(config)), path=config, reload_asked=asked) as agent:
+    settings = load(config, labels=labels_of(config))
+    if dashboard is not None:
+        section = settings.dashboard.model_copy(update={"enabled": dashboard})
+        settings = settings.model_copy(update={"dashboard": section})
+    with Agent(settings, path=config, reload_asked=asked) as agent:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: agent.stop.set())
         agent.run()

@@ -7,11 +7,12 @@ from pathlib import Path
 from edge_agent import bundle as bundles
 from edge_agent import config, delegates
 from edge_agent.bundle import Bundle, Manifest
-from edge_agent.config import ModelSection, Settings
+from edge_agent.config import Settings
 from edge_agent.delegates import Wish
 from edge_agent.engines import EDGETPU_LIBRARY
 from edge_agent.inference import TfliteClassifier
 from edge_agent.messages import ModelInfo
+from edge_agent.sections import ModelSection
 from edge_agent.shelf import BundleError, ShelfwatchError
 from edge_agent.signature import check_signature
 

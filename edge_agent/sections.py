@@ -1,0 +1,163 @@
+"""The tables of `agent.toml` that stand alone: each key with its unit, its range and what it is for."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0, le=1)]
+DAY_S = 86400
+
+
+class Section(BaseModel):
+    """A table: a key that it doesn't know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class BrokerSection(Section):
+    """`[broker]`: where counts and alerts go."""
+
+    host: str = Field("127.0.0.1", description="Name or address of the MQTT broker.")
+    port: int = Field(1883, ge=1, le=65535, description="Its port.")
+    username: str | None = Field(None, description="User name, where the broker asks for one.")
+    password_file: Path | None = Field(
+        None, description="File that holds the password; `$CREDENTIALS_DIRECTORY` is understood."
+    )
+    protocol: Literal["auto", "5", "3.1.1"] = Field(
+        "auto", description="MQTT version; `auto` tries 5 first, then 3.1.1."
+    )
+    tls: bool = Field(
+        default=False, description="Whether the connection is encrypted (TLS); the port is then mostly 8883."
+    )
+    ca_file: Path | None = Field(
+        None, description="Certificates (PEM) that vouch for the broker; without it, those that the system trusts."
+    )
+    cert_file: Path | None = Field(
+        None, description="This device's own certificate (PEM), for a broker that asks for one (mutual TLS)."
+    )
+    key_file: Path | None = Field(
+        None, description="The private key of `cert_file`; `$CREDENTIALS_DIRECTORY` is understood."
+    )
+    delivery: Literal["broker", "end-to-end"] = Field(
+        "broker",
+        description="When an event leaves the outbox: when the `broker` has acknowledged it, or (`end-to-end`) when a"
+        " consumer says on `…/ack` that it has stored it. See [Delivery](mqtt.md#delivery).",
+    )
+
+    @model_validator(mode="after")
+    def _password_of_somebody(self) -> Self:
+        if self.password_file is not None and self.username is None:
+            raise ValueError("there is a password_file, but no username; add it, or remove password_file")
+        return self
+
+    @model_validator(mode="after")
+    def _files_of_tls(self) -> Self:
+        if not self.tls and (named := [key for key in ("ca_file", "cert_file", "key_file") if getattr(self, key)]):
+            raise ValueError(f"there is a {named[0]}, but tls is off; set tls = true, or remove {named[0]}")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together; add the other one, or remove both")
+        return self
+
+
+class ModelSection(Section):
+    """`[model]`: the bundle that shelf-convert wrote."""
+
+    bundle: Path = Field(description="Directory or zip of the model bundle.")
+    signed_by: Path | None = Field(
+        None,
+        description="Public key (PEM) that must have signed the bundle; without it, unsigned ones are taken as well.",
+    )
+    runtime: Literal["auto", "litert", "tflite-runtime"] = Field(
+        "auto", description="TFLite runtime; `auto` takes LiteRT where it is installed."
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Processor threads for one batch of crops; without it, as many as there are cores for the agent.",
+    )
+    delegate: Literal["auto", "cpu", "edgetpu", "gpu"] = Field(
+        "auto",
+        description="Where the model runs. `auto` takes what the bundle has a build for and what is there, else the"
+        " CPU; an accelerator that is named must be there. See [Accelerators](operations.md#accelerators).",
+    )
+    delegate_library: str | None = Field(
+        None, min_length=1, description="The Edge TPU's library; without it, `libedgetpu.so.1` as it is installed."
+    )
+
+    @model_validator(mode="after")
+    def _library_of_a_delegate(self) -> Self:
+        if self.delegate_library is not None and self.delegate not in {"auto", "edgetpu"}:
+            raise ValueError(
+                f'delegate_library is the Edge TPU\'s, but delegate is "{self.delegate}"; remove delegate_library, or'
+                ' set delegate = "edgetpu"'
+            )
+        return self
+
+
+class CountingSection(Section):
+    """`[counting]`: when a look is believed."""
+
+    min_confidence: Share = Field(0.8, description="Probability below which a slot is unread rather than counted.")
+    window_s: float = Field(0.5, gt=0, le=60, description="Seconds of looks that vote on a slot.")
+    agree: Annotated[float, Field(gt=0.5, le=1)] = Field(0.8, description="Share of these looks that must agree.")
+    unknown_after_s: float = Field(
+        30, gt=0, le=DAY_S, description="Seconds without a vote after which a slot is unknown (it never becomes 0)."
+    )
+    moving_fraction: Share = Field(0.03, description="Share of a slot that must change for it to count as moving.")
+    dark_below: float = Field(12, ge=0, le=255, description="Mean grey level below which a slot is too dark to read.")
+
+
+class AlertsSection(Section):
+    """`[alerts]`: when a person is told."""
+
+    hold_s: float = Field(5, ge=0, le=DAY_S, description="Seconds that a level must last before it is an alert.")
+    low_fraction: Share = Field(
+        0.34, description="Share of the planned facings at or below which stock is low, where `low_at` says nothing."
+    )
+
+
+class PicturesSection(Section):
+    """`[pictures]`: when a camera's picture is not one to count in."""
+
+    frozen_after_s: float = Field(
+        6,
+        ge=1,
+        le=DAY_S,
+        description="Seconds of exactly the same picture after which a camera is frozen. Raise it for a camera that"
+        " repeats a still picture to save bandwidth (a smart codec).",
+    )
+    blurred_below: Share = Field(
+        0.35, description="Share of the usual sharpness below which the picture is blurred; 0 never is."
+    )
+    moved_by: Share = Field(
+        0.02,
+        description="Share of the picture's width by which the view may shift before the camera counts as moved; 1:"
+        " never.",
+    )
+
+
+class OutboxSection(Section):
+    """`[outbox]`: where events wait for the broker."""
+
+    path: Path = Field(Path("/var/lib/shelfwatch/outbox.db"), description="SQLite file; its folder must exist.")
+    max_mb: int = Field(64, ge=1, description="Megabytes that may wait; beyond it the oldest are dropped and reported.")
+    max_age_days: float = Field(
+        30, gt=0, le=3650, description="Days that an event may wait; older ones are dropped and reported."
+    )
+    ballast_mb: int = Field(
+        8, ge=0, le=1024, description="Megabytes that are kept free for the outbox, for when the disk is full; 0: none."
+    )
+
+
+class DashboardSection(Section):
+    """`[dashboard]`: the device's own web page."""
+
+    enabled: bool = Field(
+        default=False, description="Whether the page is served; `shelf-agent run --dashboard` serves it once."
+    )
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="Address that it listens on; anything but loopback needs a password."
+    )
+    port: int = Field(8089, ge=0, le=65535, description="Its port; 0 takes a free one.")
