@@ -19,9 +19,11 @@ from edge_agent.sections import (
     BrokerSection,
     CountingSection,
     DashboardSection,
+    HistorySection,
     ModelSection,
     OutboxSection,
     PicturesSection,
+    ReviewSection,
     Section,
     Share,
 )
@@ -134,6 +136,8 @@ class Settings(Section):
     pictures: PicturesSection = Field(default_factory=PicturesSection)
     outbox: OutboxSection = Field(default_factory=OutboxSection)
     dashboard: DashboardSection = Field(default_factory=DashboardSection)
+    history: HistorySection = Field(default_factory=HistorySection)
+    review: ReviewSection = Field(default_factory=ReviewSection)
     cameras: list[CameraSection] = Field(min_length=1)
     shelves: list[ShelfSection] = Field(min_length=1)
 

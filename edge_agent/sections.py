@@ -161,3 +161,25 @@ class DashboardSection(Section):
         "127.0.0.1", min_length=1, description="Address that it listens on; anything but loopback needs a password."
     )
     port: int = Field(8089, ge=0, le=65535, description="Its port; 0 takes a free one.")
+
+
+class HistorySection(Section):
+    """`[history]`: counts and alerts of the past days, for the page; `history.db` beside the outbox."""
+
+    enabled: bool = Field(default=True, description="Whether counts and alerts are kept for the page.")
+    days: float = Field(30, gt=0, le=3650, description="Days that they are kept.")
+    max_mb: int = Field(64, ge=8, le=65536, description="Megabytes that the file may take; the oldest go first.")
+
+
+class ReviewSection(Section):
+    """`[review]`: crops that the model was not sure of, to be labelled; the folder `review` beside the outbox."""
+
+    enabled: bool = Field(default=True, description="Whether such crops are kept. They never leave the device.")
+    max_mb: int = Field(
+        128, ge=1, le=65536, description="Megabytes that they may take; the oldest without a label go first."
+    )
+    per_day: int = Field(200, ge=1, le=100_000, description="Crops that are kept in a day at most.")
+    days: float = Field(30, gt=0, le=3650, description="Days that a crop waits for a label.")
+    download: bool = Field(
+        default=False, description="Whether the page offers the labelled crops as a file to take away."
+    )
