@@ -23,6 +23,7 @@ from edge_agent.sections import (
     ModelSection,
     OutboxSection,
     PicturesSection,
+    PrivacySection,
     ReviewSection,
     Section,
     Share,
@@ -136,6 +137,7 @@ class Settings(Section):
     pictures: PicturesSection = Field(default_factory=PicturesSection)
     outbox: OutboxSection = Field(default_factory=OutboxSection)
     dashboard: DashboardSection = Field(default_factory=DashboardSection)
+    privacy: PrivacySection = Field(default_factory=PrivacySection)
     history: HistorySection = Field(default_factory=HistorySection)
     review: ReviewSection = Field(default_factory=ReviewSection)
     cameras: list[CameraSection] = Field(min_length=1)
@@ -260,7 +262,17 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         else camera.model_copy(update={"source": str(folder / camera.source)})
         for camera in settings.cameras
     ]
-    files = {key: getattr(settings.broker, key) for key in ("password_file", "ca_file", "cert_file", "key_file")}
-    found = {key: folder / os.path.expandvars(path) for key, path in files.items() if path is not None}
-    broker = settings.broker.model_copy(update=found)
-    return settings.model_copy(update={"model": model, "outbox": outbox, "cameras": cameras, "broker": broker})
+    broker = settings.broker.model_copy(
+        update=_found(settings.broker, folder, ("password_file", "ca_file", "cert_file", "key_file"))
+    )
+    page = settings.dashboard.model_copy(
+        update=_found(settings.dashboard, folder, ("password_file", "cert_file", "key_file"))
+    )
+    anchors = {"model": model, "outbox": outbox, "cameras": cameras, "broker": broker, "dashboard": page}
+    return settings.model_copy(update=anchors)
+
+
+def _found(section: Section, folder: Path, keys: Sequence[str]) -> dict[str, Path]:
+    """The files that a table names, where they lie."""
+    named = {key: getattr(section, key) for key in keys}
+    return {key: folder / os.path.expandvars(path) for key, path in named.items() if path is not None}

@@ -75,7 +75,7 @@ class Stopwatch:
         """Median and 95th percentile of a batch's time, None before the first."""
         if not self._batches_ms:
             return None
-        p50, p95 = np.percentile(self._batches_ms, [50, 95])
+        p50, p95 = np.percentile(tuple(self._batches_ms), [50, 95])  # copied at once: another thread adds to it
         return round(float(p50), 2), round(float(p95), 2)
 
 

@@ -257,6 +257,11 @@ class Watch:
         """The reference view, which is worth keeping for the next run; None until it is learned."""
         return self._state.picture.viewpoint
 
+    @property
+    def states(self) -> tuple[ShelfState, ...]:
+        """What is known of each of its shelves, pictures that did not come included. Any thread may read it."""
+        return self._state.shelves
+
     def take(self, frame: Frame, classifier: Classifier) -> Outcome:
         """One step. A camera that changes its frame size keeps its counts."""
         height, width = frame.image.shape[:2]

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 KEY_FRAMES_BLIND_S = 6.0
 """How long a camera may be silent of which only the key frames are decoded: some send one in four seconds."""
+PACE_FRAMES = 25
+"""Over how many of the newest pictures their pace is told."""
 CLOSE_TIMEOUT_S = 1.0
 """How long cameras may still take to let go when all else is done."""
 
@@ -63,6 +66,7 @@ class Running:
         self.feeds = [feed_of(settings, camera, opened[camera.id]) for camera in settings.cameras]
         self.seen: dict[str, Outcome] = {}
         """What the newest picture of each camera led to."""
+        self._paces: dict[str, deque[float]] = {}
         self.tell()
 
     def tell(self, reload: Mapping[str, Any] | None = None) -> None:
@@ -101,6 +105,18 @@ class Running:
     def saw(self, watch: Watch, outcome: Outcome) -> None:
         """Keep what the newest picture of a camera led to."""
         self.seen[watch.camera] = outcome
+        if watch.camera not in self._paces:
+            self._paces[watch.camera] = deque(maxlen=PACE_FRAMES)
+        self._paces[watch.camera].append(time.monotonic())
+
+    def frames_per_s(self, camera: str) -> float | None:
+        """At which pace the pictures of a camera are counted in; None before the second one."""
+        steps_s = tuple(self._paces.get(camera, ()))  # copied at once: the loop adds to it
+        if len(steps_s) < 2:
+            return None
+        now_s = time.monotonic()
+        since_s = max(steps_s[-1], now_s - (steps_s[-1] - steps_s[0]) / (len(steps_s) - 1))  # it may have stopped
+        return round((len(steps_s) - 1) / max(since_s - steps_s[0], 1e-3), 2)
 
     def recount(self, cameras: Iterable[str]) -> None:
         """Forget what was seen of these cameras; their next pictures are counted as if they were the first."""

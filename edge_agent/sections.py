@@ -1,5 +1,6 @@
 """The tables of `agent.toml` that stand alone: each key with its unit, its range and what it is for."""
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -7,6 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 DAY_S = 86400
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs on this device reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Section(BaseModel):
@@ -161,6 +172,51 @@ class DashboardSection(Section):
         "127.0.0.1", min_length=1, description="Address that it listens on; anything but loopback needs a password."
     )
     port: int = Field(8089, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    password_file: Path | None = Field(
+        None,
+        description="File that `shelf-agent password` wrote; `$CREDENTIALS_DIRECTORY` is understood. Without it, or"
+        " where it is empty, the page asks nobody, and listens on loopback only.",
+    )
+    names: list[str] = Field(
+        default_factory=list,
+        description="Names and addresses, besides the device's own, under which browsers may ask for the page: that of"
+        " a proxy, or one that only the store's name server knows.",
+    )
+    cert_file: Path | None = Field(
+        None, description="Certificate (PEM) with which the page is served encrypted (https)."
+    )
+    key_file: Path | None = Field(
+        None, description="The private key of `cert_file`; `$CREDENTIALS_DIRECTORY` is understood."
+    )
+
+    @model_validator(mode="after")
+    def _certificate_and_key(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together; add the other one, or remove both")
+        return self
+
+    @model_validator(mode="after")
+    def _password_beyond_loopback(self) -> Self:
+        if self.enabled and not is_loopback(self.host) and self.password_file is None:
+            raise ValueError(
+                f'the page listens on "{self.host}", beyond this device, without a password. Name a password_file that'
+                ' `shelf-agent password` wrote, or set host = "127.0.0.1"'
+            )
+        return self
+
+
+class PrivacySection(Section):
+    """`[privacy]`: what of the pictures people may see, and what of them is kept."""
+
+    black_out: bool = Field(
+        default=True,
+        description="Whether everything beside the slots is made black in every picture that is shown or kept.",
+    )
+    aiming: bool = Field(
+        default=True,
+        description="Whether somebody at the page may see whole pictures for ten minutes, to aim a camera and to draw"
+        " the slots; it is written to the log, and nothing of it is kept.",
+    )
 
 
 class HistorySection(Section):
