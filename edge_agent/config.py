@@ -141,7 +141,7 @@ class Settings(Section):
     history: HistorySection = Field(default_factory=HistorySection)
     review: ReviewSection = Field(default_factory=ReviewSection)
     cameras: list[CameraSection] = Field(min_length=1)
-    shelves: list[ShelfSection] = Field(min_length=1)
+    shelves: list[ShelfSection] = Field(default_factory=list)
 
     @property
     def rules(self) -> Rules:
@@ -163,7 +163,20 @@ def load(path: Path, *, labels: Sequence[str] | None = None) -> Settings:
     Raises:
         ConfigError: It cannot be used; the error holds every problem.
     """
-    raw = read_toml(path)
+    return checked(read_toml(path), path, labels=labels)
+
+
+def checked(raw: dict[str, Any], path: Path, *, labels: Sequence[str] | None = None) -> Settings:
+    """Validate what a configuration file holds, or shall hold; as `load` does.
+
+    Args:
+        raw: The parsed file.
+        path: The file.
+        labels: The model's labels.
+
+    Raises:
+        ConfigError: It cannot be used; the error holds every problem.
+    """
     settings, problems = validate(Settings, raw)
     problems += problems_across(raw, labels)
     if settings is not None and not problems:

@@ -16,8 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent import regions
-from edge_agent.alerts import AlertState, alerts
-from edge_agent.counting import Rules, ShelfState, beside_hidden, count, is_unknown, nothing_seen, observe, start
+from edge_agent.alerts.levels import AlertState, alerts, with_votes
+from edge_agent.alerts.policy import Patience
+from edge_agent.counting import (
+    Rules,
+    ShelfState,
+    beside_hidden,
+    count,
+    is_unknown,
+    nothing_seen,
+    observe,
+    start,
+    votes,
+)
 from edge_agent.inference import Classifier
 from edge_agent.pictures import picture
 from edge_agent.pictures.picture import Judging, PictureState
@@ -39,13 +50,13 @@ REREAD_AFTER_S = 2.0
 class CameraPlan:
     """What one camera is there to count, and when to believe it.
 
-    Alerts are held for `hold_s` seconds. `judging` says which pictures are not to be counted in; None counts in all.
+    `patience` says how long alerts are held. `judging` says which pictures are not to be counted in; None counts in all.
     """
 
     camera: str
     shelves: tuple[Shelf, ...]
     rules: Rules
-    hold_s: float
+    patience: Patience
     judging: Judging | None = None
 
     @property
@@ -145,12 +156,9 @@ def open_view(plan: CameraPlan, *, frame_wh: tuple[int, int], size_px: int) -> V
 def step(view: View, state: ViewState, frame: Frame, classifier: Classifier) -> tuple[ViewState, Outcome]:
     """Take one frame through: is it one to count in? Then crops, scores, observations, counts, alerts."""
     plan = view.plan
-    if plan.judging is not None:
-        thought = picture.judge(state.picture, frame, plan.judging, plan.quads, readable=state.readable)
-        state = replace(state, picture=thought)
-        if thought.reason is not None:
-            state, outcome = step_blind(plan, state, frame, why=thought.reason)
-            return state, replace(outcome, bad=thought.reason, declared=thought.declared)
+    state = _judged(plan, state, frame)
+    if (reason := state.picture.reason) is not None:
+        return _step_bad(plan, state, frame, reason)
     crops = regions.cut(frame.image, view.regions, out=view.crops)
     glance = regions.glance(crops)
     memory, moved, read = _look(state.memory, glance, crops, frame.clock_s, view, classifier)
@@ -169,6 +177,28 @@ def step(view: View, state: ViewState, frame: Frame, classifier: Classifier) -> 
     seen = beside_hidden(seen, near=view.near, unknown=unknown)
     state, outcome = _conclude(plan, replace(state, memory=memory, readable=readable), frame, seen)
     return state, replace(outcome, read=read)
+
+
+def step_bare(plan: CameraPlan, state: ViewState, frame: Frame) -> tuple[ViewState, Outcome]:
+    """Take a frame of a camera for which no slot is drawn yet: its picture is judged, and there is nothing to count."""
+    state = _judged(plan, state, frame)
+    if (reason := state.picture.reason) is not None:
+        return _step_bad(plan, state, frame, reason)
+    return _conclude(plan, state, frame, ())
+
+
+def _judged(plan: CameraPlan, state: ViewState, frame: Frame) -> ViewState:
+    """What is thought of the camera's pictures after this one, where that is asked for."""
+    if plan.judging is None:
+        return state
+    thought = picture.judge(state.picture, frame, plan.judging, plan.quads, readable=state.readable)
+    return replace(state, picture=thought)
+
+
+def _step_bad(plan: CameraPlan, state: ViewState, frame: Frame, reason: PictureReason) -> tuple[ViewState, Outcome]:
+    """A picture that is not one to count in."""
+    state, outcome = step_blind(plan, state, frame, why=reason)
+    return state, replace(outcome, bad=reason, declared=state.picture.declared)
 
 
 def step_blind(plan: CameraPlan, state: ViewState, frame: Frame, *, why: Unread = "stale") -> tuple[ViewState, Outcome]:
@@ -223,7 +253,9 @@ def _conclude(
             if now is not shelf_state.count:
                 changed.add(shelf.id)
             if not counted.held:
-                warned, edges = alerts(shelf, alert_state, now, clock_s=frame.clock_s, hold_s=plan.hold_s)
+                warned, edges = alerts(shelf, alert_state, now, clock_s=frame.clock_s, patience=plan.patience)
+                if edges:
+                    edges = with_votes(edges, votes(shelf, counted))
         shelf_states.append(counted)
         alert_states.append(warned)
         raised += edges
@@ -264,6 +296,10 @@ class Watch:
 
     def take(self, frame: Frame, classifier: Classifier) -> Outcome:
         """One step. A camera that changes its frame size keeps its counts."""
+        if not self.plan.slots:
+            self._state, outcome = step_bare(self.plan, self._state, frame)
+            self._seen_at = frame.captured_at
+            return outcome
         height, width = frame.image.shape[:2]
         if self.view is None or self.view.regions.frame_wh != (width, height):
             self.view = open_view(self.plan, frame_wh=(width, height), size_px=classifier.size_px)

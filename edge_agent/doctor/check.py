@@ -56,7 +56,17 @@ def look_at_configuration(path: Path) -> tuple[list[Finding], Settings | None]:
         wrong = [failed("configuration", error)]
         return wrong + ([failed("model", broken)] if broken is not None else []), None
     slots = sum(len(shelf.slots) for camera in settings.cameras for shelf in settings.shelves_of(camera.id))
-    return [fine("configuration", f"{len(settings.shelves)} shelves with {slots} slots")], settings
+    found = [fine("configuration", f"{len(settings.shelves)} shelves with {slots} slots")]
+    bare = [camera.id for camera in settings.cameras if not settings.shelves_of(camera.id)]
+    return found + [doubtful("shelves", bare_words(camera)) for camera in bare], settings
+
+
+def bare_words(camera: str) -> str:
+    """What is to be done about a camera for which no shelf is drawn."""
+    return (
+        f'camera "{camera}" sees no shelf, so that nothing is counted in its picture. Draw its shelves on the page'
+        " (Shelves), or add a [[shelves]] with its name."
+    )
 
 
 def look_at_model(settings: Settings) -> Finding:
