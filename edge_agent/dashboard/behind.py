@@ -1,8 +1,9 @@
 """What is behind the page: the parts of the running agent that it shows and changes."""
 
 import asyncio
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +30,8 @@ class Behind:
     reloading: Reloading
     errands: Errands
     path: Path | None
+    closing: threading.Event = field(default_factory=threading.Event)
+    """Set when the page ends: who follows it is to let go."""
 
     async def between_steps(self, errand: Callable[[], Answer]) -> Answer:
         """Have something small done in the loop's thread, and wait for its answer.
