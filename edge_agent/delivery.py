@@ -1,9 +1,9 @@
 """What a step found → events in the outbox and snapshots for the publisher: only what changed, plus a heartbeat."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from edge_agent.messages import (
     ModelInfo,
@@ -16,7 +16,20 @@ from edge_agent.messages import (
 from edge_agent.mqtt.publish import Publisher
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.pipeline import Outcome
-from edge_agent.shelf import CameraError, Count, Shelf
+from edge_agent.shelf import CameraError, Count, Item, Shelf
+
+
+class Diary(Protocol):
+    """Who keeps what is delivered on the device: `edge_agent.history.writer.History`. None of it may take long."""
+
+    def keep(self, body: Mapping[str, Any], items: Sequence[Item] = ()) -> None:
+        """Keep the body of an event; `items` are the products of a shelf whose counts it tells."""
+
+    def camera(self, camera: str, reason: str | None) -> None:
+        """Keep that a camera went or came."""
+
+    def removed(self, shelf: str) -> None:
+        """Keep that there is no such shelf any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,8 @@ class Delivery:
         self._last: dict[str, _Said] = {}
         self.changes = 0
         self.alerts = 0
+        self.diary: Diary | None = None
+        """Who keeps what is delivered, where anybody does."""
 
     def deliver(self, shelves: Iterable[Shelf], outcome: Outcome) -> None:
         """Store the events of a step, and pass on the states that are new or due."""
@@ -61,6 +76,7 @@ class Delivery:
         self.alerts += len(outcome.alerts)
         if events:
             self._outbox.put(events)
+            self._note(outcome.counts, [body for _, body in events])
         for count in outcome.counts:
             sent_s = self._last[count.shelf].clock_s if count.shelf in self._last else float("-inf")
             due = frame.clock_s - sent_s >= self._heartbeat_s and count.shelf not in outcome.held
@@ -69,6 +85,13 @@ class Delivery:
                 state = state_payload(count, frame, ts=now, epoch=epoch, as_of_seq=seq, model=self._model)
                 self._publisher.retain(self._topics.state(count.shelf), state)
                 self._last[count.shelf] = _Said(count, slots[count.shelf], frame.clock_s)
+
+    def _note(self, counts: Iterable[Count], bodies: Iterable[Mapping[str, Any]]) -> None:
+        """Have the diary keep what was stored for the broker."""
+        if self.diary is not None:
+            items = {count.shelf: count.items for count in counts}
+            for body in bodies:
+                self.diary.keep(body, items.get(body.get("shelf", ""), ()))
 
     def _before(self, shelf: str, slots: tuple[str, ...]) -> Count | None:
         """What was last said of a shelf; None where nothing was, or of other slots."""
@@ -79,9 +102,15 @@ class Delivery:
         """Go on with another configuration: the model that counts from now on, and the shelves that there are."""
         self._model = model
         stay = set(shelves)
+        if self.diary is not None:
+            for shelf in self._last.keys() - stay:
+                self.diary.removed(shelf)
         self._last = {shelf: said for shelf, said in self._last.items() if shelf in stay}
 
     def camera(self, camera: str, problem: CameraError | None) -> None:
         """Publish that a camera came or went, or that its pictures became bad or good."""
-        payload = camera_payload(reason=problem.reason if problem is not None else None, since=datetime.now(UTC))
+        reason = problem.reason if problem is not None else None
+        if self.diary is not None:
+            self.diary.camera(camera, reason)
+        payload = camera_payload(reason=reason, since=datetime.now(UTC))
         self._publisher.retain(self._topics.camera(camera), payload)

@@ -8,6 +8,8 @@ from typing import Self
 
 from edge_agent.config import Settings
 from edge_agent.delivery import Delivery
+from edge_agent.history.writer import FILE as HISTORY_FILE
+from edge_agent.history.writer import History
 from edge_agent.messages import ModelInfo, Topics
 from edge_agent.mqtt.broker import broker_of
 from edge_agent.mqtt.publish import MqttPublisher
@@ -41,6 +43,11 @@ class Outlet:
         )
         self.mqtt = MqttPublisher(broker, self.topics, self.spool, on_fatal=on_fatal)
         self.delivery = Delivery(self.topics, self.spool, self.mqtt, model, heartbeat_s=settings.heartbeat_s)
+        self.history: History | None = None
+        if settings.history.enabled:
+            path = section.path.with_name(HISTORY_FILE)
+            self.history = History(path, max_mb=settings.history.max_mb, days=settings.history.days)
+            self.delivery.diary = self.history
         self._tend_at_s = 0.0
         self._unclaimed: Settings | None = None
         self._claimed: set[str] = set()  # topics of every configuration of this run
@@ -94,6 +101,8 @@ class Outlet:
     def __enter__(self) -> Self:
         """Connect, and go on trying, in the background."""
         self.mqtt.start()
+        if self.history is not None:
+            self.history.start()
         return self
 
     def __exit__(
@@ -108,3 +117,5 @@ class Outlet:
                     self.spool.remember("retained", "\n".join(sorted(self._retained() - self.mqtt.cleared)))
         finally:
             self.spool.close()
+            if self.history is not None:
+                self.history.close()
