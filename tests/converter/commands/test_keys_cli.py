@@ -289,6 +289,7 @@ def test_a_key_of_the_wrong_half_is_refused(shop: Shop, shelf_convert: Run) -> N
         (b"", "not a private key in PEM form (it is empty)"),
         (b"hello", "it begins with 'hello'"),
     ],
+    ids=["passphrase", "openssh", "rsa", "truncated", "empty", "other"],
 )
 def test_a_key_that_cannot_sign_says_why(shop: Shop, shelf_convert: Run, content: bytes, words: str) -> None:
     """Encrypted, foreign, truncated and altogether other files are one clear error each, and nothing is signed."""
