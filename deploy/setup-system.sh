@@ -23,6 +23,7 @@ test)
   need gcc gcc
   need /usr/include/stdlib.h libc6-dev
   need openssl openssl
+  need chromium chromium
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
   need /usr/share/doc/gir1.2-gst-rtsp-server-1.0 gir1.2-gst-rtsp-server-1.0
   need /usr/lib/python3/dist-packages/gi python3-gi

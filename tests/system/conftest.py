@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
+from benchmarks.browser import Chromium
 from benchmarks.parts import REPO, RtspServer
+from benchmarks.shop import Shop
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +37,36 @@ def rtsp_server():
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A real browser. Not for the session: while it runs, nothing else in this thread may run an event loop."""
+    with Chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def demo_shop(tmp_path_factory):
+    """The demo's agent with its page and its broker; what its camera sees is staged by the test."""
+    with Shop(tmp_path_factory.mktemp("shop")) as shop:
+        yield shop
+
+
+@pytest.fixture
+def looks(chromium):
+    """A function that opens a window at a phone's or a desk's width; whatever the browser complains about fails."""
+    opened = []
+
+    def make(base: str, width="desk", theme="light"):
+        opened.append(chromium.look(base, width, theme))
+        return opened[-1]
+
+    yield make
+    problems = []
+    for one in opened:
+        try:
+            one.close()
+        except AssertionError as error:
+            problems.append(str(error))
+    assert not problems, "\n".join(problems)
