@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from edge_agent.alerts.hours import Hours
+from edge_agent.alerts.policy import Patience, Policy
 from edge_agent.capture.address import STREAM_SCHEMES, is_device, is_stream
 from edge_agent.consistency import problems_across, problems_laid_out
 from edge_agent.counting import Rules
@@ -20,6 +23,7 @@ from edge_agent.sections import (
     CountingSection,
     DashboardSection,
     HistorySection,
+    HoursSection,
     ModelSection,
     OutboxSection,
     PicturesSection,
@@ -118,6 +122,12 @@ class ShelfSection(Section):
     low_at: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default_factory=dict, description="Count at or below which a product is low, by product."
     )
+    restocked_at: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict, description="Count from which a product that was low or out is back, by product."
+    )
+    aisle: str | None = Field(
+        None, min_length=1, max_length=40, description="Where it stands: alerts of one kind in one aisle are one."
+    )
     slots: list[SlotSection] = Field(default_factory=list, description="Slots drawn one by one.")
     grid: GridSection | None = Field(None, description="Slots as rows × columns.")
 
@@ -134,6 +144,7 @@ class Settings(Section):
     broker: BrokerSection = Field(default_factory=BrokerSection)
     counting: CountingSection = Field(default_factory=CountingSection)
     alerts: AlertsSection = Field(default_factory=AlertsSection)
+    hours: HoursSection | None = None
     pictures: PicturesSection = Field(default_factory=PicturesSection)
     outbox: OutboxSection = Field(default_factory=OutboxSection)
     dashboard: DashboardSection = Field(default_factory=DashboardSection)
@@ -147,6 +158,27 @@ class Settings(Section):
     def rules(self) -> Rules:
         """The counting rules."""
         return Rules(**self.counting.model_dump(), low_fraction=self.alerts.low_fraction)
+
+    @property
+    def policy(self) -> Policy:
+        """When a person is told. Darkness is a fault only where it is known when there should be light."""
+        said, hours = self.alerts, self.hours
+        patience = Patience(
+            stock_s=said.hold_s,
+            misplaced_s=said.misplaced_hold_s,
+            view_s=said.view_lost_hold_s,
+            restocked_fraction=said.restocked_fraction,
+            dark_is_lost=hours is not None,
+        )
+        return Policy(
+            patience=patience,
+            group_s=said.group_s,
+            cool_down_s=said.cool_down_s,
+            remind_after_s=said.remind_after_s,
+            reminders=said.reminders,
+            hours=None if hours is None else Hours(ZoneInfo(hours.timezone), hours.week, frozenset(hours.closed)),
+            keep_days=said.keep_days,
+        )
 
     def shelves_of(self, camera: str) -> tuple[Shelf, ...]:
         """The shelves that a camera sees, with their slots laid out."""
@@ -232,7 +264,8 @@ def _shelf(section: ShelfSection) -> Shelf:
     slots = [Slot(slot.id, slot.corners, slot.product) for slot in section.slots]
     if section.grid is not None:
         slots += _grid_slots(section.grid)
-    return Shelf(section.id, section.camera, tuple(slots), tuple(section.low_at.items()))
+    low_at, restocked_at = tuple(section.low_at.items()), tuple(section.restocked_at.items())
+    return Shelf(section.id, section.camera, tuple(slots), low_at, restocked_at, section.aisle)
 
 
 def _grid_slots(grid: GridSection) -> list[Slot]:

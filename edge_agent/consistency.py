@@ -1,7 +1,7 @@
 """Does a configuration fit together: ids, cameras, slots, and the products that the model knows."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from edge_agent.shelf import SPECIAL_LABELS, Shelf, nearest
@@ -32,13 +32,14 @@ def _slot_problems(shelf: dict[str, Any]) -> list[str]:
 
 def _product_problems(shelf: dict[str, Any], labels: Sequence[str]) -> list[str]:
     """Products of a shelf that the model doesn't know."""
-    grid, low_at = shelf.get("grid"), shelf.get("low_at")
+    grid = shelf.get("grid")
     named = [(f'slot "{slot.get("id")}"', slot.get("product")) for slot in _tables(shelf, "slots")]
     if isinstance(grid, dict):
         products = grid.get("products")
         named += [("the grid", sku) for sku in (products if isinstance(products, list) else [products])]
-    if isinstance(low_at, dict):
-        named += [("low_at", sku) for sku in low_at]
+    for key in ("low_at", "restocked_at"):
+        if isinstance(limits := shelf.get(key), dict):
+            named += [(key, sku) for sku in limits]
     return _unknown_products(named, labels)
 
 
@@ -54,12 +55,30 @@ def problems_laid_out(shelves: Iterable[Shelf]) -> list[str]:
             if times > 1
         ]
         problems += [
-            f'shelf "{shelf.id}": low_at names product "{sku}", which no slot of the shelf is for;'
+            f'shelf "{shelf.id}": {key} names product "{sku}", which no slot of the shelf is for;'
             f" {nearest(sku, products)}. Correct the name, or remove it."
-            for sku, _ in shelf.low_at
+            for key, limits in (("low_at", shelf.low_at), ("restocked_at", shelf.restocked_at))
+            for sku, _ in limits
             if sku not in products
         ]
+        problems += _limit_problems(shelf)
     return problems
+
+
+def _limit_problems(shelf: Shelf) -> Iterator[str]:
+    """Products that could never be back, or would be low and back at once."""
+    low_at, expected = dict(shelf.low_at), shelf.expected
+    for sku, back in shelf.restocked_at:
+        if back > expected.get(sku, back):
+            yield (
+                f'shelf "{shelf.id}": restocked_at of "{sku}" is {back}, but there are {expected[sku]} facings of it:'
+                f" it would never be back. Set it to {expected[sku]} or less."
+            )
+        if back <= low_at.get(sku, 0):
+            yield (
+                f'shelf "{shelf.id}": restocked_at of "{sku}" is {back}, at which low_at ({low_at[sku]}) calls it low.'
+                f" Set it to {low_at[sku] + 1} or more."
+            )
 
 
 def _tables(raw: dict[str, Any], key: str) -> list[dict[str, Any]]:

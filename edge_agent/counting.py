@@ -192,6 +192,15 @@ def is_unknown(slot: SlotState, *, clock_s: float, rules: Rules) -> bool:
     return since_s is not None and clock_s - since_s >= rules.unknown_after_s
 
 
+def votes(shelf: Shelf, state: ShelfState) -> dict[str, tuple[int, int]]:
+    """For each slot: how many looks of the vote window agree with what is in force there, and how many there are."""
+    reading = state.count.reading if state.count is not None else (None,) * len(state.slots)
+    return {
+        slot.id: (sum(seen.unread is None and seen.label == label for _, seen in watched.looks), len(watched.looks))
+        for slot, watched, label in zip(shelf.slots, state.slots, reading, strict=True)
+    }
+
+
 def _tally(
     shelf: Shelf,
     reading: tuple[str | None, ...],

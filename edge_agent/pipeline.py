@@ -50,7 +50,8 @@ REREAD_AFTER_S = 2.0
 class CameraPlan:
     """What one camera is there to count, and when to believe it.
 
-    `patience` says how long alerts are held. `judging` says which pictures are not to be counted in; None counts in all.
+    `patience` says how long a level lasts before it is an alert. `judging` says which pictures are not to be counted
+    in; None counts in all.
     """
 
     camera: str

@@ -185,7 +185,7 @@ def _fingerprint(settings: Settings) -> str:
 def watch_of(settings: Settings, camera: str, viewpoint: Viewpoint | None = None) -> Watch:
     """The counting of one camera of a configuration; `viewpoint` is where it looked in an earlier run."""
     judging = judging_of(settings, camera)
-    plan = CameraPlan(camera, settings.shelves_of(camera), settings.rules, settings.alerts.hold_s, judging)
+    plan = CameraPlan(camera, settings.shelves_of(camera), settings.rules, settings.policy.patience, judging)
     return Watch(plan, viewpoint)
 
 

@@ -1,10 +1,14 @@
 """The tables of `agent.toml` that stand alone: each key with its unit, its range and what it is for."""
 
 import ipaddress
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from edge_agent.alerts.hours import DAYS, Span, spans
 
 Share = Annotated[float, Field(ge=0, le=1)]
 DAY_S = 86400
@@ -123,10 +127,90 @@ class CountingSection(Section):
 class AlertsSection(Section):
     """`[alerts]`: when a person is told."""
 
-    hold_s: float = Field(5, ge=0, le=DAY_S, description="Seconds that a level must last before it is an alert.")
+    hold_s: float = Field(30, ge=0, le=DAY_S, description="Seconds that stock must be low, gone or back to be told.")
+    misplaced_hold_s: float = Field(
+        60, ge=0, le=DAY_S, description="Seconds that another product must stand in a slot, or no longer."
+    )
+    view_lost_hold_s: float = Field(
+        120, ge=0, le=DAY_S, description="Seconds that slots must be unknown before their view counts as lost."
+    )
     low_fraction: Share = Field(
         0.34, description="Share of the planned facings at or below which stock is low, where `low_at` says nothing."
     )
+    restocked_fraction: Share = Field(
+        0.5,
+        description="Share of the planned facings from which a product that was low is back, where `restocked_at` says"
+        " nothing.",
+    )
+    group_s: float = Field(
+        15,
+        ge=0,
+        le=600,
+        description="Seconds that an alert waits for others of its kind in its aisle (without `aisle`: of its camera):"
+        " together they are one.",
+    )
+    cool_down_s: float = Field(
+        600,
+        ge=0,
+        le=DAY_S,
+        description="An alert that is over and begins again within so many seconds is the same one, and no news.",
+    )
+    remind_after_s: float = Field(
+        3600,
+        ge=0,
+        le=7 * DAY_S,
+        description="Seconds after which an alert that nobody has acknowledged is told again; 0: never.",
+    )
+    reminders: int = Field(3, ge=0, le=100, description="How often it is told again, at most.")
+    evidence: Literal["off", "device", "mqtt"] = Field(
+        "device",
+        description="Two small pictures of the slot, before and after: kept on the `device`, sent with the event as"
+        " well (`mqtt`), or not taken (`off`).",
+    )
+    evidence_mb: int = Field(16, ge=1, le=1024, description="Megabytes of such pictures that are kept.")
+    keep_days: float = Field(14, gt=0, le=3650, description="Days that an alert is kept after it is over.")
+
+
+class HoursSection(Section):
+    """`[hours]`: when the store is open. Out of hours alerts are noted, and told at opening if they are still true."""
+
+    timezone: str = Field(description="The store's time zone, such as `Europe/Berlin`.")
+    every_day: str = Field(
+        "00:00-24:00",
+        description="Opening hours, such as `07:00-22:00`, or `08:00-12:30, 14:00-18:00`; empty: closed.",
+    )
+    monday: str | None = Field(None, description="Hours of this day, where they are others.")
+    tuesday: str | None = Field(None, description="The same.")
+    wednesday: str | None = Field(None, description="The same.")
+    thursday: str | None = Field(None, description="The same.")
+    friday: str | None = Field(None, description="The same.")
+    saturday: str | None = Field(None, description="The same.")
+    sunday: str | None = Field(None, description="The same.")
+    closed: list[date] = Field(default_factory=list, description="Days on which the store is closed: `2026-12-25`.")
+
+    @property
+    def week(self) -> tuple[tuple[Span, ...], ...]:
+        """The spans of each weekday, Monday first."""
+        return tuple(spans(hours if (hours := getattr(self, day)) is not None else self.every_day) for day in DAYS)
+
+    @field_validator("every_day", *DAYS)
+    @classmethod
+    def _readable(cls, value: str | None) -> str | None:
+        if value is not None:
+            spans(value)
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f'there is no time zone "{value}" on this machine; give one such as "Europe/Berlin" or "UTC"'
+                " (timedatectl list-timezones lists them; the package tzdata has them)"
+            ) from None
+        return value
 
 
 class PicturesSection(Section):

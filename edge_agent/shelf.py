@@ -80,13 +80,15 @@ class Slot:
 class Shelf:
     """A row of slots that is counted, published and alerted as one.
 
-    `low_at` maps a product to the count at which its stock is low.
+    `low_at` maps a product to the count at which its stock is low, `restocked_at` to the one from which it is back.
     """
 
     id: str
     camera: str
     slots: tuple[Slot, ...]
     low_at: tuple[tuple[str, int], ...] = ()
+    restocked_at: tuple[tuple[str, int], ...] = ()
+    aisle: str | None = None
 
     @property
     def expected(self) -> dict[str, int]:
@@ -154,14 +156,29 @@ class Count:
         return {item.sku: item.count for item in self.items}
 
 
-AlertKind = Literal["low_stock", "out_of_stock", "restocked", "misplaced", "view_lost", "view_restored"]
+AlertKind = Literal["low_stock", "out_of_stock", "restocked", "misplaced", "put_right", "view_lost", "view_restored"]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotChange:
+    """What an alert is drawn from: what stood in a slot and what stands there now (None: unknown).
+
+    `votes` of the last `looks` looks agreed on what stands there; None where nobody counted.
+    """
+
+    slot: str
+    before: str | None
+    after: str | None
+    votes: int | None = None
+    looks: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
     """Something that a person should know now: an edge, published once.
 
-    `sku` and `count` are set where the alert is about a product, `slot` where it is about one facing.
+    `sku` and `count` are set where the alert is about a product, `slot` where it is about one facing. `thing` names
+    what is watched (`sku:…`, `slot:…`, `view:`), `changes` the slots that it is drawn from.
     """
 
     kind: AlertKind
@@ -171,6 +188,9 @@ class Alert:
     sku: str | None = None
     slot: str | None = None
     count: int | None = None
+    thing: str = ""
+    aisle: str | None = None
+    changes: tuple[SlotChange, ...] = ()
 
 
 class ShelfwatchError(Exception):

@@ -11,7 +11,10 @@ from tests.conftest import REPO
 
 SHARED = {"shelf", "bundle", "regions", "inference", "exits", "signature"}
 """What the converter and the trainer may import of the agent."""
-CORE = ("shelf", "regions", "counting", "alerts", "pipeline", "messages", "annotate")
+CORE = (
+    *("shelf", "regions", "counting", "pipeline", "messages", "annotate"),
+    *(f"alerts/{part}" for part in ("levels", "policy", "hours")),
+)
 """Modules that take values and return values."""
 OUTSIDE = {"time", "os", "socket", "sqlite3", "logging", "threading", "random", "paho", "subprocess"}
 

@@ -19,6 +19,7 @@ from rich.table import Table
 from benchmarks.asked import Figure, at_most
 from benchmarks.parts import RtspServer, wait_for
 from edge_agent import loop
+from edge_agent.alerts.policy import Patience
 from edge_agent.capture.live import LiveSource
 from edge_agent.counting import Rules
 from edge_agent.health import Health
@@ -167,7 +168,7 @@ def _lasts_s(number: int) -> float:
 
 def _feed(camera: Camera) -> loop.Feed:
     slot = Slot("s1", ((0.1, 0.5), (0.9, 0.5), (0.9, 0.95), (0.1, 0.95)), "cola")
-    plan = CameraPlan(camera.name, (Shelf("a", camera.name, (slot,)),), Rules(), 5.0, Judging())
+    plan = CameraPlan(camera.name, (Shelf("a", camera.name, (slot,)),), Rules(), Patience(), Judging())
     return loop.Feed(Watch(plan), LiveSource(camera.name, camera.server.address, period_s=PERIOD_S), PERIOD_S)
 
 

@@ -85,7 +85,7 @@ def plan(old: Settings, new: Settings, *, other_model: bool) -> Plan:
 
 def _counting(settings: Settings, camera: str) -> tuple[Any, ...]:
     """All that decides how the pictures of a camera are counted, but the model."""
-    return settings.shelves_of(camera), settings.rules, settings.alerts.hold_s, settings.pictures
+    return settings.shelves_of(camera), settings.rules, settings.policy.patience, settings.pictures
 
 
 def refusals(old: Settings, new: Settings, *, other_model: bool, place: Place) -> tuple[str, ...]:

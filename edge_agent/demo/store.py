@@ -67,6 +67,9 @@ path = "outbox.db"
 
 [alerts]
 hold_s = 3
+misplaced_hold_s = 5
+view_lost_hold_s = 5
+group_s = 1
 
 [[cameras]]
 id = "{CAMERA}"

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from edge_agent.alerts.policy import Patience
 from edge_agent.counting import Rules
 from edge_agent.delivery import Delivery
 from edge_agent.inference import ScriptedClassifier
@@ -25,7 +26,10 @@ def delivered(shelf, tmp_path):
         publisher, spool = RecordingPublisher(), Outbox(tmp_path / "o.db")
         delivery = Delivery(TOPICS, spool, publisher, ModelInfo("m", "0" * 64), heartbeat_s=heartbeat_s)
         classifier = ScriptedClassifier(tuple(COLOURS), 32, by_colour)
-        watch, clock_s = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=unknown_after_s), 1.0)), 0.0
+        watch, clock_s = (
+            Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=unknown_after_s), Patience(1.0, 1.0, 1.0))),
+            0.0,
+        )
         for seconds, labels in spans:
             for _ in range(round(seconds * 5)):
                 frame = Frame("cam1", 0, datetime.now(UTC), clock_s, paint(labels))

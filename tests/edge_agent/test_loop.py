@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge_agent import loop
+from edge_agent.alerts.policy import Patience
 from edge_agent.counting import Rules
 from edge_agent.health import Health
 from edge_agent.inference import ScriptedClassifier
@@ -111,7 +112,7 @@ def watch(shelf):
     """A function that makes the counting of a camera."""
 
     def make(camera="cam1", judging=None):
-        return Watch(CameraPlan(camera, (shelf,), Rules(), 1.0, judging))
+        return Watch(CameraPlan(camera, (shelf,), Rules(), Patience(1.0, 1.0, 1.0), judging))
 
     return make
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from edge_agent.alerts.policy import Patience
 from edge_agent.counting import Rules
 from edge_agent.inference import ScriptedClassifier
 from edge_agent.pictures.picture import Judging
@@ -44,7 +45,7 @@ def frames(*spans, fps=10, noise=0.0):
 
 def said(shelf, classifier, stream):
     """The counts that a stream leads to, each once, and all outcomes."""
-    watch, counts, outcomes = Watch(CameraPlan("cam1", (shelf,), Rules(), 1.0)), [], []
+    watch, counts, outcomes = Watch(CameraPlan("cam1", (shelf,), Rules(), Patience(1.0, 1.0, 1.0))), [], []
     for frame in stream:
         outcome = watch.take(frame, classifier)
         outcomes.append(outcome)
@@ -81,7 +82,7 @@ def test_what_was_just_changed_is_moving(shelf, classifier):
 
 def test_a_new_frame_size_keeps_the_counts(shelf, classifier):
     """A camera that comes back with another resolution is counted on, and nothing is published anew."""
-    watch = Watch(CameraPlan("cam1", (shelf,), Rules(), 1.0))
+    watch = Watch(CameraPlan("cam1", (shelf,), Rules(), Patience(1.0, 1.0, 1.0)))
     for frame in frames((2, "cola cola cola milk")):
         outcome = watch.take(frame, classifier)
     before = outcome.counts[0]
@@ -93,7 +94,7 @@ def test_a_new_frame_size_keeps_the_counts(shelf, classifier):
 
 def test_no_picture_is_no_zero(shelf, classifier):
     """A camera that goes away leaves its counts standing, and then unknown."""
-    watch = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=5), 1.0))
+    watch = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=5), Patience(1.0, 1.0, 1.0)))
     for frame in frames((2, "cola cola cola milk")):
         watch.take(frame, classifier)
     held = watch.miss(at=datetime.now(UTC), clock_s=4.0)
@@ -107,7 +108,7 @@ def test_no_picture_is_no_zero(shelf, classifier):
 def test_a_box_before_one_slot_does_not_silence_its_neighbours(shelf, classifier, before):
     """A slot that stays hidden, even from the start, is soon unknown; what changes beside it is counted then."""
     spans = [*before, (12, "cola occluded empty milk")]
-    watch, outcome = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=5), 1.0)), None
+    watch, outcome = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=5), Patience(1.0, 1.0, 1.0))), None
     for frame in frames(*spans):
         outcome = watch.take(frame, classifier)
     assert outcome.counts[0].counts == {"cola": None, "milk": 1}
@@ -117,7 +118,7 @@ def test_a_box_before_one_slot_does_not_silence_its_neighbours(shelf, classifier
 
 def test_a_camera_that_is_dead_from_the_start_leaves_its_shelves_unknown(shelf):
     """Without a first frame there is a state all the same, after the time allowed, and it says unknown."""
-    watch = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=5), 1.0))
+    watch = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=5), Patience(1.0, 1.0, 1.0)))
     assert watch.miss(at=datetime.now(UTC), clock_s=100.0).counts == ()
     lost = watch.miss(at=datetime.now(UTC), clock_s=106.0)
     assert lost.counts[0].counts == {"cola": None, "milk": None}
@@ -126,7 +127,7 @@ def test_a_camera_that_is_dead_from_the_start_leaves_its_shelves_unknown(shelf):
 
 def judged(shelf, classifier, at, seconds, *, judging, viewpoint=None, fps=5):
     """A watch that judges its pictures, and what each picture of `at` (a function of seconds) led to."""
-    plan = CameraPlan("cam1", (shelf,), Rules(unknown_after_s=10), 1.0, judging)
+    plan = CameraPlan("cam1", (shelf,), Rules(unknown_after_s=10), Patience(1.0, 1.0, 1.0), judging)
     watch, outcomes = Watch(plan, viewpoint), []
     for n in range(round(seconds * fps)):
         outcomes.append(watch.take(Frame("cam1", n, datetime.now(UTC), n / fps, at(n / fps)), classifier))
@@ -185,7 +186,7 @@ def test_a_clock_that_jumps_changes_nothing(shelf, classifier, clock):
     """However the wall clock is set in between, looks, counts, alerts and hold times come out the same."""
 
     def journey(captured_at):
-        watch = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=3), 1.0, Judging()))
+        watch = Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=3), Patience(1.0, 1.0, 1.0), Judging()))
         found = []
         spans = [(2, "cola cola cola milk"), (3, "cola empty empty milk"), (5, "cola occluded empty milk")]
         for n, frame in enumerate(frames(*spans)):

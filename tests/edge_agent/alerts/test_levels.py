@@ -1,6 +1,7 @@
 """Alerts: edges, held for a while, never from what is unknown."""
 
-from edge_agent.alerts import AlertState, alerts
+from edge_agent.alerts.levels import AlertState, alerts
+from edge_agent.alerts.policy import Patience
 from edge_agent.counting import Rules, count, start
 from tests.edge_agent.conftest import looks
 
@@ -14,7 +15,7 @@ def kinds(shelf, *spans, hold_s=1.0):
             rules = Rules(unknown_after_s=5)
             state, now = count(shelf, state, looks(labels, shelf), clock_s=clock_s, rules=rules)
             if now is not None:
-                warned, edges = alerts(shelf, warned, now, clock_s=clock_s, hold_s=hold_s)
+                warned, edges = alerts(shelf, warned, now, clock_s=clock_s, patience=Patience(hold_s, hold_s, hold_s))
                 raised += edges
     return [(alert.kind, alert.sku) for alert in raised]
 
@@ -48,7 +49,7 @@ def test_an_unknown_count_never_raises_a_stock_alert(shelf):
 def test_a_misplaced_product_is_told_once_with_its_slot(shelf):
     """A foreign product in a slot is one alert, and an empty slot is none."""
     found = kinds(shelf, (5, "cola cola cola milk"), (6, "cola cola milk milk"), (5, "cola cola cola milk"))
-    assert found == [("misplaced", "milk")]
+    assert found == [("misplaced", "milk"), ("put_right", "cola")]
 
 
 def test_time_that_is_spent_unknown_does_not_count(shelf):
