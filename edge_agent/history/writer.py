@@ -172,7 +172,7 @@ class History:
                 if jump_ms:
                     tables.shift(db, self._run, jump_ms)
                 if lost_ms is not None:
-                    more.append(Mark(min(lost_ms, now_ms), "lost"))
+                    more.append(Mark(min(lost_ms, now_ms - 1), "lost"))
                     more += [replace(point, at_ms=now_ms, event="state") for point in self._known.values()]
                 tables.write(db, self._run, more, alive_ms=now_ms)
             self._lost_ms = None
