@@ -23,6 +23,7 @@ from edge_agent.sections import (
     CountingSection,
     DashboardSection,
     HistorySection,
+    HomeAssistantSection,
     HoursSection,
     ModelSection,
     OutboxSection,
@@ -148,6 +149,7 @@ class Settings(Section):
     pictures: PicturesSection = Field(default_factory=PicturesSection)
     outbox: OutboxSection = Field(default_factory=OutboxSection)
     dashboard: DashboardSection = Field(default_factory=DashboardSection)
+    home_assistant: HomeAssistantSection = Field(default_factory=HomeAssistantSection)
     privacy: PrivacySection = Field(default_factory=PrivacySection)
     history: HistorySection = Field(default_factory=HistorySection)
     review: ReviewSection = Field(default_factory=ReviewSection)

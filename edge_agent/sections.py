@@ -12,6 +12,8 @@ from edge_agent.alerts.hours import DAYS, Span, spans
 
 Share = Annotated[float, Field(ge=0, le=1)]
 DAY_S = 86400
+NAMED_TOPIC = r"^[^/+#$\s][^+#\s]*[^/+#\s]$"
+"""A topic that can be published to, and does not begin or end with a slash."""
 
 
 def is_loopback(host: str) -> bool:
@@ -323,3 +325,35 @@ class ReviewSection(Section):
     download: bool = Field(
         default=False, description="Whether the page offers the labelled crops as a file to take away."
     )
+
+
+class HomeAssistantSection(Section):
+    """`[home_assistant]`: this device in Home Assistant, by itself."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Whether the device, with a sensor for each product, shelf and camera, is announced on the broker."
+        " A broker that does not allow it does no harm.",
+    )
+    prefix: str = Field(
+        "homeassistant",
+        pattern=NAMED_TOPIC,
+        description="What Home Assistant has as its discovery prefix.",
+    )
+    birth_topic: str | None = Field(
+        None,
+        pattern=NAMED_TOPIC,
+        description="Where Home Assistant says that it is `online`; without it, `<prefix>/status`.",
+    )
+
+    @property
+    def birth(self) -> str:
+        """The topic of its birth message."""
+        return self.birth_topic or f"{self.prefix}/status"
+
+    @field_validator("prefix", "birth_topic")
+    @classmethod
+    def _not_ours(cls, value: str | None) -> str | None:
+        if value is not None and value.split("/", maxsplit=1)[0] == "shelfwatch":
+            raise ValueError(f'"{value}" is among our own topics; give the one that is set in Home Assistant')
+        return value

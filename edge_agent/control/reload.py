@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from edge_agent.config import Settings
 from edge_agent.engines import NAMES, Place
 
-FIXED = ("site", "device", "heartbeat_s", "broker", "outbox", "dashboard", "history", "review")
+FIXED = ("site", "device", "heartbeat_s", "broker", "outbox", "dashboard", "history", "review", "home_assistant")
 """What is the same from the start of the agent to its end: its name, its connection and its outbox."""
 RESTART = "sudo systemctl restart shelf-agent"
 
