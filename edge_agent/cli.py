@@ -52,14 +52,21 @@ def run(
     """Count until told to stop (SIGINT, SIGTERM); SIGHUP makes it read the configuration again."""
     from edge_agent.agent import Agent  # noqa: PLC0415
     from edge_agent.model import labels_of  # noqa: PLC0415
+    from edge_agent.planogram.file import mend  # noqa: PLC0415
 
     asked = threading.Event()
     signal.signal(signal.SIGHUP, lambda *_: asked.set())  # at once: while it starts, it would be the end
-    settings = load(config, labels=labels_of(config))
-    if dashboard is not None:
+    mend(config)
+
+    def overrule(settings: "Settings") -> "Settings":
+        if dashboard is None:
+            return settings
         section = settings.dashboard.model_copy(update={"enabled": dashboard})
-        settings = settings.model_copy(update={"dashboard": section})
+        return settings.model_copy(update={"dashboard": section})
+
+    settings = overrule(load(config, labels=labels_of(config)))
     with Agent(settings, path=config, reload_asked=asked) as agent:
+        agent.reloading.overrule = overrule
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: agent.stop.set())
         agent.run()

@@ -31,13 +31,20 @@ class Reloading:
         self._found: queue.SimpleQueue[Ready | Exception] = queue.SimpleQueue()
         self._busy = False
         self._answer: Answer = lambda _: None
+        self.overrule: Callable[[Settings], Settings] = lambda settings: settings
+        """What the command line says beside the file, said again of each file that is read."""
 
     def ask(self, answer: Answer) -> None:
         """Reload for somebody who wants to know how it went."""
-        if self._busy:
+        if not self.begin(answer):
             answer(Result(ok=False, message="a reload is under way already; send the command again when it is done"))
-        else:
-            self._begin(answer)
+
+    def begin(self, answer: Answer) -> bool:
+        """Begin a reload, which `answer` is told the end of; False where one is under way already."""
+        if self._busy:
+            return False
+        self._begin(answer)
+        return True
 
     def attend(self) -> None:
         """Take over, or refuse, what was read in the meantime; begin to read where a signal asked for it."""
@@ -60,7 +67,7 @@ class Reloading:
     def _read(self) -> None:
         """The thread: a new configuration, or why there is none."""
         try:
-            self._found.put(prepare(self._path, self._running.settings, self._running.model))
+            self._found.put(prepare(self._path, self._running.settings, self._running.model, self.overrule))
         except Exception as error:  # noqa: BLE001 — whatever a file holds, the counting goes on
             self._found.put(error)
 
@@ -92,20 +99,26 @@ def _refusal(error: Exception) -> Result:
     return Result(ok=False, message=words, facts={"problems": [words]})
 
 
-def prepare(path: Path | None, settings: Settings, model: Model) -> Ready:
+def prepare(
+    path: Path | None,
+    settings: Settings,
+    model: Model,
+    overrule: Callable[[Settings], Settings] = lambda settings: settings,
+) -> Ready:
     """Read and validate a configuration as a whole, and load and open what it needs beside what runs.
 
     Args:
         path: The configuration file.
         settings: Those in force.
         model: The one in force.
+        overrule: What the command line says beside the file.
 
     Raises:
         ShelfwatchError: It cannot be taken over; nothing stays open.
     """
     if path is None:
         raise ConfigError("this agent was started without a configuration file. There is nothing to read again.")
-    new = _read(path)
+    new = overrule(_read(path))
     other_model = new.model != settings.model or read_bundle(new.model).manifest != model.manifest
     place = model.classifier.plan.delegate
     if reasons := refusals(settings, new, other_model=other_model, place=place):
