@@ -73,12 +73,14 @@ class Agent:
         """Say goodbye. The cameras close meanwhile: neither they nor the broker can keep the other waiting."""
         notify_systemd("STOPPING=1")
         if self.page is not None:
-            self.page.__exit__(kind, error, trace)
+            self.page.leave()
         closing = self.running.let_go()
         try:
             self.outlet.__exit__(kind, error, trace)
         finally:
             wait_for(closing)
+            if self.page is not None:
+                self.page.__exit__(kind, error, trace)
 
     def run(self, on_step: OnStep | None = None) -> None:
         """Count until `stop` is set, every clip has ended, or an operator must act.
