@@ -18,6 +18,7 @@ from edge_agent.loop import OnStep, run
 from edge_agent.model import load_model
 from edge_agent.outlet import Outlet
 from edge_agent.pipeline import Outcome, Watch
+from edge_agent.review.keeper import keeper_of
 from edge_agent.running import Running, wait_for
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Agent:
             reload_asked: Asks for a reload when it is set, as a signal does.
 
         Raises:
-            ShelfwatchError: The bundle, the outbox or a clip cannot be used.
+            ShelfwatchError: The bundle, the outbox, a clip or the page's address or password cannot be used.
         """
         self.stop = threading.Event()
         model = load_model(settings)
@@ -58,7 +59,13 @@ class Agent:
         self.reloading = Reloading(self.running, path, reload_asked or threading.Event())
         self.desk = Desk(self.running, self.reloading)
         self.errands = Errands()
-        self.page = _page(Behind(self.running, self.health, self.reloading, self.errands, path))
+        self.review = keeper_of(self.running)
+        try:
+            self.page = _page(Behind(self.running, self.health, self.reloading, self.errands, path, review=self.review))
+        except BaseException:
+            self.running.let_go()
+            self.outlet.spool.close()
+            raise
 
     def __enter__(self) -> Self:
         """Connect to the broker in the background."""
@@ -91,6 +98,8 @@ class Agent:
 
         def stepped(watch: Watch, outcome: Outcome) -> None:
             self.running.saw(watch, outcome)
+            if self.review is not None:
+                self.review.saw(watch, outcome)
             if on_step is not None:
                 on_step(watch, outcome)
 

@@ -31,6 +31,7 @@ app = typer.Typer(
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The configuration file.", envvar="SHELFWATCH_CONFIG", readable=False)
 ]
+PAGE_PORT = 8089
 CameraOption = Annotated[str | None, typer.Option("--camera", help="Which camera; needed where there are several.")]
 
 
@@ -109,6 +110,20 @@ def doctor(
         findings = [{"what": each.what, "level": each.level, "words": each.words} for each in found]
         out.print_json(json.dumps({"schema": "shelfwatch.doctor/1", "status": status, "findings": findings}))
     raise typer.Exit(status)
+
+
+@app.command()
+def password(
+    file: Annotated[
+        Path, typer.Argument(help="Where it goes: the password_file of [dashboard].", envvar="SHELFWATCH_PAGE_PASSWORD")
+    ],
+) -> None:
+    """Ask for the page's password, twice, and store its hash in a file that only this user can read."""
+    from edge_agent.dashboard import passwords  # noqa: PLC0415
+
+    given = typer.prompt("Password for the page", hide_input=True, confirmation_prompt="Once more")
+    passwords.write(file, given)
+    out.print(f"{file} is written; the agent reads it when it starts.", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -243,11 +258,15 @@ def demo(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the embedded broker; 0 takes a free one.")
     ] = 1883,
+    *,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard/--no-dashboard", help="Serve the device's page too, on this machine only.")
+    ] = True,
 ) -> None:
     """Show the whole chain at work: a simulated shelf camera, the bundled model, an embedded MQTT broker."""
     from edge_agent.demo.show import show  # noqa: PLC0415
 
-    show(seconds=seconds, seed=seed, port=port, console=out)
+    show(seconds=seconds, seed=seed, port=port, page=PAGE_PORT if dashboard else None, console=out)
 
 
 def load(path: Path, *, labels: Sequence[str] | None = None) -> "Settings":

@@ -75,9 +75,10 @@ class Reloading:
         """Say how it went: to the log, to whoever asked, in `info`, and to systemd."""
         self._busy = False
         if isinstance(found, Ready):
-            if found.plan.changes or found.model is not None:
+            other = found.settings != self._running.settings
+            if other or found.model is not None:
                 self._running.take_over(found)
-            result = Result(ok=True, message=_words(found))
+            result = Result(ok=True, message=_words(found, other=other))
             log.info("reloaded: %s", result.message)
         else:
             result = _refusal(found)
@@ -87,8 +88,10 @@ class Reloading:
         notify_systemd("READY=1")
 
 
-def _words(ready: Ready) -> str:
+def _words(ready: Ready, *, other: bool) -> str:
     model = f"the model is {ready.model.info.id}; " if ready.model is not None else ""
+    if other and not ready.plan.changes:  # such as what of the pictures may be seen
+        return f"{model}the new settings are in force; all cameras go on as they were"
     return model + ready.plan.words()
 
 

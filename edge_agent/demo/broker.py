@@ -19,7 +19,7 @@ class EmbeddedBroker:
 
     def __init__(self, port: int) -> None:
         """Choose the port; 0, or one that is taken, becomes a free one."""
-        self.port = _free_port(port)
+        self.port = free_port(port)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="broker", daemon=True)
         self._broker: Broker | None = None
@@ -59,7 +59,12 @@ class EmbeddedBroker:
         await self._broker.start()
 
 
-def _free_port(wanted: int) -> int:
+def free_port(wanted: int) -> int:
+    """A port of 127.0.0.1 on which nobody listens: the one that is wanted, or another.
+
+    Raises:
+        BrokerError: There is none.
+    """
     for port in (wanted, 0):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -68,4 +73,4 @@ def _free_port(wanted: int) -> int:
             except OSError:
                 continue
             return int(sock.getsockname()[1])
-    raise BrokerError("there is no free port on 127.0.0.1 for the embedded broker. End a program that listens there.")
+    raise BrokerError("there is no free port on 127.0.0.1 for the demo. End a program that listens there.")

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from edge_agent.agent import Agent
 from edge_agent.config import load
-from edge_agent.demo.broker import EmbeddedBroker
+from edge_agent.demo.broker import EmbeddedBroker, free_port
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import CAMERA, SimulatedCamera, write_config
 from edge_agent.model import labels_of
@@ -32,13 +32,14 @@ FULL_HEIGHT = 42
 """Lines of a terminal that the whole table needs, with the alerts below it."""
 
 
-def show(*, seconds: float | None, seed: int, port: int, console: Console) -> None:
+def show(*, seconds: float | None, seed: int, port: int, page: int | None, console: Console) -> None:
     """Run the demo until its time is up or somebody interrupts it; then print a summary.
 
     Args:
         seconds: How long; None for until Ctrl-C.
         seed: Which shelf and which shoppers.
         port: Where the embedded broker listens on 127.0.0.1; 0, or a port that is taken, becomes a free one.
+        page: The same for the device's page; None serves none.
         console: Where it is shown.
 
     Raises:
@@ -47,10 +48,11 @@ def show(*, seconds: float | None, seed: int, port: int, console: Console) -> No
     """
     logging.getLogger().setLevel(logging.ERROR)  # the table shows what happens
     with tempfile.TemporaryDirectory(prefix="shelfwatch-demo-") as folder, EmbeddedBroker(port) as broker:
-        path = write_config(Path(folder), port=broker.port)
+        path = write_config(Path(folder), port=broker.port, page=None if page is None else free_port(page))
         camera = SimulatedCamera(Scene(seed))
-        with Agent(load(path, labels=labels_of(path)), sources={CAMERA: camera}) as agent:
-            screen = Screen(broker.port, agent.outlet.topics.root, path)
+        with Agent(load(path, labels=labels_of(path)), sources={CAMERA: camera}, path=path) as agent:
+            url = agent.page.url if agent.page is not None else None
+            screen = Screen(broker.port, agent.outlet.topics.root, path, url)
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: agent.stop.set())
             console.print(screen.banner(), soft_wrap=True)  # lines to copy are not to be broken
@@ -88,17 +90,18 @@ def _stopped_after(seconds: float | None, agent: Agent) -> Iterator[None]:
 class Screen:
     """What the demo's terminal shows."""
 
-    def __init__(self, port: int, root: str, config: Path) -> None:
+    def __init__(self, port: int, root: str, config: Path, url: str | None = None) -> None:
         """Nothing has been seen yet."""
-        self._port, self._root, self._config = port, root, config
+        self._port, self._root, self._config, self._url = port, root, config, url
         self._shelves: Sequence[Shelf] = ()
         self._outcome: Outcome | None = None
         self._recent: deque[tuple[str, Alert]] = deque(maxlen=ALERTS_SHOWN)
 
     def banner(self) -> RenderableType:
         """Where everything is, for a second shell."""
+        page = f"page      [bold]{self._url}[/]   (open it in a browser)\n" if self._url is not None else ""
         return Text.from_markup(
-            f"MQTT      mqtt://127.0.0.1:{self._port}   (embedded broker, topics below {self._root}/)\n"
+            f"{page}MQTT      mqtt://127.0.0.1:{self._port}   (embedded broker, topics below {self._root}/)\n"
             f"watch it  [bold]mosquitto_sub -h 127.0.0.1 -p {self._port} -t '{self._root}/#' -v[/]\n"
             f"states    [bold]mosquitto_sub -h 127.0.0.1 -p {self._port} -t '{self._root}/shelf/+/state'"
             " --retained-only -W 1[/]\n"

@@ -33,8 +33,14 @@ class SimulatedCamera:
         """Nothing is held."""
 
 
-def write_config(folder: Path, *, port: int, protocol: str = "3.1.1", heartbeat_s: float = 60) -> Path:
-    """Write the demo's `agent.toml` into a folder, with the outbox beside it, and return its path."""
+def write_config(
+    folder: Path, *, port: int, protocol: str = "3.1.1", heartbeat_s: float = 60, page: int | None = None
+) -> Path:
+    """Write the demo's `agent.toml` into a folder, with the outbox beside it, and return its path.
+
+    `port` is that of the broker, `page` that of the device's page; None serves none.
+    """
+    dashboard = f"\n[dashboard]\nenabled = true\nport = {page}\n" if page is not None else ""
     shelves = "".join(
         f"""
 [[shelves]]
@@ -64,7 +70,7 @@ protocol = "{protocol}"
 
 [outbox]
 path = "outbox.db"
-
+{dashboard}
 [alerts]
 hold_s = 3
 misplaced_hold_s = 5
