@@ -41,7 +41,7 @@ def examine(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterato
         return
     yield look_at_permissions(path, settings)
     outbox = settings.outbox
-    yield look_at_disk(outbox.path.parent, needed_mb=_still_needed_mb(settings))
+    yield look_at_disk(outbox.path.parent, needed_mb=still_needed_mb(settings))
     at_work = check.agent_runs(outbox.path)
     yield check.look_at_outbox(settings)
     yield _model(settings, at_work=at_work)
@@ -61,7 +61,7 @@ def examine(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterato
         yield from _broker(settings, cut_off="broker" in cut_off)
 
 
-def _still_needed_mb(settings: Settings) -> float:
+def still_needed_mb(settings: Settings) -> float:
     """Megabytes that the outbox may still take, ballast included."""
     return max(0.0, settings.outbox.max_mb + settings.outbox.ballast_mb - _taken_bytes(settings.outbox.path) / 2**20)
 

@@ -323,7 +323,7 @@ settings = load(Path(sys.argv[1]))
 settings.outbox.path.parent.parent.chmod(0)
 if os.geteuid() == 0:
     os.setuid(65534)
-needed_mb = doctor._still_needed_mb(settings)
+needed_mb = doctor.still_needed_mb(settings)
 print(machine.look_at_disk(settings.outbox.path.parent, needed_mb=needed_mb))
 print(check.look_at_outbox(settings))
 """
