@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, get_args
 
-from edge_agent.shelf import Alert, CameraReason, Count, Frame, PictureReason, StockStatus
+from edge_agent.shelf import CameraReason, Count, Frame, PictureReason, StockStatus
 
 STATE_SCHEMA, EVENT_SCHEMA, CAMERA_SCHEMA = "shelfwatch.state/1", "shelfwatch.event/1", "shelfwatch.camera/1"
 INFO_SCHEMA, HEALTH_SCHEMA = "shelfwatch.info/1", "shelfwatch.health/1"
@@ -39,6 +39,11 @@ class Topics:
     def health(self) -> str:
         """How the agent itself fares."""
         return f"{self.root}/health"
+
+    @property
+    def alerts(self) -> str:
+        """The alerts that are open."""
+        return f"{self.root}/alerts"
 
     @property
     def commands(self) -> str:
@@ -152,22 +157,6 @@ def counts_body(
         "previous": previous.counts if previous is not None else None,
         "unknown_slots": count.unknown_slots,
         "changes": changes,
-        "model": model.payload(),
-    }
-
-
-def alert_body(alert: Alert, frame: Frame, *, ts: datetime, model: ModelInfo) -> dict[str, Any]:
-    """The event of an alert."""
-    return {
-        "type": alert.kind,
-        "frame_ts": timestamp(frame.captured_at),
-        "ts": timestamp(ts),
-        "shelf": alert.shelf,
-        "camera": alert.camera,
-        "sku": alert.sku,
-        "slot": alert.slot,
-        "count": alert.count,
-        "message": alert.message,
         "model": model.payload(),
     }
 

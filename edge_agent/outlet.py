@@ -1,15 +1,23 @@
 """The way out of the agent: outbox, publisher and what joins them to the pipeline."""
 
+import json
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
 from types import TracebackType
 from typing import Self
 
+from edge_agent.alerts.alerting import Alerting
+from edge_agent.alerts.keeper import FOLDER as ALERTS_FOLDER
+from edge_agent.alerts.keeper import Keeper
 from edge_agent.config import Settings
 from edge_agent.delivery import Delivery
 from edge_agent.history.writer import FILE as HISTORY_FILE
 from edge_agent.history.writer import History
+from edge_agent.home_assistant import Announcement, announcement, discovery_levels, page_address
 from edge_agent.messages import ModelInfo, Topics
 from edge_agent.mqtt.broker import broker_of
 from edge_agent.mqtt.publish import MqttPublisher
@@ -18,6 +26,8 @@ from edge_agent.shelf import SpoolError
 
 FLUSH_S = 2.0
 """How long the agent waits, when it stops, for the broker to take what is left; systemd gives it 5 s in all."""
+ANNOUNCED = "home_assistant"
+"""Under this name the outbox remembers what Home Assistant was told of, so that it can be told what is gone."""
 TEND_S = 1.0
 """How often the outbox is given a moment."""
 
@@ -43,6 +53,9 @@ class Outlet:
         )
         self.mqtt = MqttPublisher(broker, self.topics, self.spool, on_fatal=on_fatal)
         self.delivery = Delivery(self.topics, self.spool, self.mqtt, model, heartbeat_s=settings.heartbeat_s)
+        self._keeper = Keeper(section.path.with_name(ALERTS_FOLDER), max_mb=settings.alerts.evidence_mb)
+        self.alerting = self.delivery.alerting = Alerting(settings.policy, keeper=self._keeper)
+        self._warn(settings)
         self.history: History | None = None
         if settings.history.enabled:
             path = section.path.with_name(HISTORY_FILE)
@@ -51,6 +64,8 @@ class Outlet:
         self._tend_at_s = 0.0
         self._unclaimed: Settings | None = None
         self._claimed: set[str] = set()  # topics of every configuration of this run
+        self._announced: dict[str, str] = {}  # components that Home Assistant has heard of, and their platforms
+        self._card: Announcement | None = None
         self.waiting = 0
         """Events that were left when the context ended; they stay stored."""
         self.claim(settings)
@@ -62,6 +77,7 @@ class Outlet:
         """
         ours = {self.topics.state(shelf.id) for shelf in settings.shelves}
         ours |= {self.topics.camera(camera.id) for camera in settings.cameras}
+        ours |= self._announce(settings)
         self.mqtt.cleared -= ours  # a shelf that has come back
         self._unclaimed = settings
         self._claimed |= ours
@@ -74,10 +90,38 @@ class Outlet:
         for topic in known - ours:
             if topic.startswith(f"{self.topics.root}/"):  # another device's are not ours to clear
                 self.mqtt.retain(topic, "")
+            elif topic.endswith(f"/{discovery_levels(settings)}"):
+                self.mqtt.offer(topic, "")
+
+    def _announce(self, settings: Settings) -> set[str]:
+        """Tell Home Assistant of the device, if it is to know; the topics where it is told."""
+        if not settings.home_assistant.enabled:
+            return set()
+        try:
+            gone = json.loads(self.spool.recall(ANNOUNCED) or "{}") | self._announced
+            known = True
+        except SpoolError:
+            gone, known = self._announced, False
+        page = page_address(settings.dashboard, os.uname().nodename)
+        card = announcement(settings, version=version("shelfwatch"), page=page, gone=gone)
+        self._announced = gone | dict(card.platforms)
+        if known:
+            self.spool.remember(ANNOUNCED, json.dumps(self._announced))
+        self.mqtt.offer(card.topic, card.payload)
+        self._card = card
+        return {card.topic}
+
+    def _warn(self, settings: Settings) -> None:
+        """Have alerts kept and told as a configuration wants it."""
+        self._keeper.max_mb = settings.alerts.evidence_mb
+        shelves = [shelf for camera in settings.cameras for shelf in settings.shelves_of(camera.id)]
+        self.alerting.use(settings.policy, shelves, mode=settings.alerts.evidence, at=datetime.now(UTC))
+        self.delivery.list_alerts()
 
     def change(self, settings: Settings, model: ModelInfo) -> None:
         """Go on for another configuration of the same device."""
         self.delivery.change(model, (shelf.id for shelf in settings.shelves))
+        self._warn(settings)
         self.claim(settings)
 
     def tend(self) -> None:
@@ -101,6 +145,7 @@ class Outlet:
     def __enter__(self) -> Self:
         """Connect, and go on trying, in the background."""
         self.mqtt.start()
+        self._keeper.start()
         if self.history is not None:
             self.history.start()
         return self
@@ -112,10 +157,14 @@ class Outlet:
         self.mqtt.stop(flush_s=FLUSH_S)
         try:
             self.waiting = self.spool.depth()
+            if self._card is not None and self.mqtt.has(self._card.topic):
+                # what is gone was said, and need not be said again
+                self.spool.remember(ANNOUNCED, json.dumps(dict(self._card.platforms)))
             if self.mqtt.cleared:
                 with suppress(SpoolError):  # they are cleared again at the next start
                     self.spool.remember("retained", "\n".join(sorted(self._retained() - self.mqtt.cleared)))
         finally:
             self.spool.close()
+            self._keeper.close()
             if self.history is not None:
                 self.history.close()

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from edge_agent.config import Settings
+from edge_agent.sections import NAMED_TOPIC
 from edge_agent.validation import table_of
 
 EXAMPLE = """\
@@ -143,7 +144,11 @@ def _in_words(schema: dict[str, Any]) -> str:
         "array": "list of texts",
         "boolean": "`true` or `false`",
         "object": f"table of whole numbers{_range(schema.get('additionalProperties', {}))}, by product",
-        "string": "id" if "pattern" in schema else schema.get("format", "text"),
+        "string": "topic"
+        if schema.get("pattern") == NAMED_TOPIC
+        else "id"
+        if "pattern" in schema
+        else schema.get("format", "text"),
         "integer": "whole number" + _range(schema),
         "number": "number" + _range(schema),
     }[str(schema["type"])]

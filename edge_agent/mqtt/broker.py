@@ -47,7 +47,10 @@ Acknowledged = Literal["broker", "end-to-end"]
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where the broker is, and who we are to it; `lasting` where it keeps our session while we are away."""
+    """Where the broker is, and who we are to it; `lasting` where it keeps our session while we are away.
+
+    `birth_topic` is where Home Assistant says that it has started; None where nobody wants to know.
+    """
 
     host: str
     port: int = 1883
@@ -60,6 +63,7 @@ class Broker:
     tls: Tls | None = None
     delivery: Acknowledged = "broker"
     lasting: bool = True
+    birth_topic: str | None = None
 
     @property
     def where(self) -> str:
@@ -92,6 +96,7 @@ def broker_of(settings: Settings) -> Broker:
         state_expiry_s=max(1, round(min(3 * settings.heartbeat_s, EXPIRY_MAX_S))),
         tls=tls,
         delivery=section.delivery,
+        birth_topic=settings.home_assistant.birth if settings.home_assistant.enabled else None,
     )
 
 
@@ -142,10 +147,11 @@ def client_for(broker: Broker, version: str, *, will: str | None = None) -> paho
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """What the broker answered to CONNECT, and how many messages it takes unacknowledged."""
+    """What the broker answered to CONNECT, how many messages it takes unacknowledged, and how large they may be."""
 
     code: ReasonCode
     receive_maximum: int
+    largest_bytes: int
 
 
 def connected(client: paho.Client, broker: Broker, version: str) -> Welcome | None:
@@ -159,7 +165,7 @@ def connected(client: paho.Client, broker: Broker, version: str) -> Welcome | No
     answer: list[Welcome] = []
     said: list[str] = []
     client.on_connect = lambda _c, _u, _f, code, properties: answer.append(
-        Welcome(code, getattr(properties, "ReceiveMaximum", 65535))
+        Welcome(code, getattr(properties, "ReceiveMaximum", 65535), getattr(properties, "MaximumPacketSize", 2**28))
     )
     client.on_log = lambda _c, _u, level, text: said.append(text) if level == LogLevel.MQTT_LOG_ERR else None
     try:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,7 @@ class Outgoing:
         self._dirty: dict[str, None] = {}  # an ordered set
         self._said: list[tuple[str, Payload]] = []
         self._answers: deque[tuple[Command, dict[str, Any]]] = deque(maxlen=ANSWERS)
+        self._has: set[str] = set()
         self.cleared: set[str] = set()
 
     def retain(self, topic: str, payload: Payload) -> None:
@@ -40,6 +41,7 @@ class Outgoing:
         with self._lock:
             self._retained[topic] = payload
             self._dirty[topic] = None
+            self._has.discard(topic)
 
     def say(self, topic: str, payload: Payload) -> None:
         """Send it once."""
@@ -51,11 +53,19 @@ class Outgoing:
         with self._lock:
             self._answers.append((command, payload))
 
-    def all_anew(self) -> None:
-        """A broker that may have forgotten everything is told all of it; what was said in passing is past."""
+    def all_anew(self, *, but: Collection[str] = ()) -> None:
+        """A broker that may have forgotten everything is told all of it; what was said in passing is past.
+
+        `but` are topics that wait for an `again`.
+        """
         with self._lock:
-            self._dirty = dict.fromkeys(self._retained)
+            self._dirty = dict.fromkeys(topic for topic in self._retained if topic not in but)
             self._said.clear()
+
+    def again(self, topics: Iterable[str]) -> None:
+        """Send what is retained on these topics once more."""
+        with self._lock:
+            self._dirty.update(dict.fromkeys(topic for topic in topics if topic in self._retained))
 
     def take(self, limit: int) -> Letters:
         """What goes out now, in order: passing remarks, and of what is to be acknowledged `limit` at most."""
@@ -72,9 +82,16 @@ class Outgoing:
     def arrived(self, topic: str) -> None:
         """The broker has the retained message of a topic; an empty one has cleared it."""
         with self._lock:
-            if self._retained.get(topic) == "" and topic not in self._dirty:
+            if topic in self._dirty:
+                return
+            self._has.add(topic)
+            if self._retained.get(topic) == "":
                 del self._retained[topic]
                 self.cleared.add(topic)
+
+    def has(self, topic: str) -> bool:
+        """Whether the broker has had the newest of a topic."""
+        return topic in self._has
 
     @property
     def empty(self) -> bool:

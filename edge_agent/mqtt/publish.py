@@ -26,6 +26,7 @@ from edge_agent.mqtt.broker import (
     refusal,
     silence,
 )
+from edge_agent.mqtt.favours import Favours
 from edge_agent.mqtt.flow import Flow, Rows
 from edge_agent.mqtt.inbox import Command, Inbox
 from edge_agent.mqtt.outgoing import Outgoing
@@ -82,7 +83,7 @@ class MqttPublisher:
         """Why there is no connection at present, in words; None while there is one."""
         flow = Flow(outbox, end_to_end=broker.delivery == "end-to-end")
         inbox = Inbox(topics, answer=self.answer, confirmed=self._confirmed)
-        self._parts = Parts(broker, topics, Outgoing(), flow, inbox, self.tally)
+        self._parts = Parts(broker, topics, Outgoing(), flow, inbox, self.tally, Favours())
         self.commands: queue.SimpleQueue[Command] = inbox.commands
         """What this device is asked to do, in order; each is to be answered."""
         self._doubted = False
@@ -107,6 +108,15 @@ class MqttPublisher:
     def retain(self, topic: str, payload: Mapping[str, Any] | str) -> None:
         """Make `payload` the newest of a retained topic, "" to clear it; it is sent as soon as the broker is there."""
         self._parts.outgoing.retain(topic, payload)
+
+    def offer(self, topic: str, payload: Mapping[str, Any] | str) -> None:
+        """Retain on a topic that is not ours; a broker that refuses it does no harm."""
+        self._parts.favours.add(topic)
+        self.retain(topic, payload)
+
+    def has(self, topic: str) -> bool:
+        """Whether the broker has the newest of a retained topic, as far as it has said so."""
+        return self._parts.outgoing.has(topic)
 
     def say(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Send once at QoS 0 if the broker is there, and forget."""
@@ -174,7 +184,7 @@ class MqttPublisher:
             return "mute"
         if welcome.code.is_failure:
             return self._refused(welcome.code)
-        session = Session(client, self._parts, version=version, receive_maximum=welcome.receive_maximum)
+        session = Session(client, self._parts, version=version, welcome=welcome)
         return self._session(session, version)
 
     def _session(self, session: Session, version: str) -> Literal["served", "unserved"]:

@@ -14,13 +14,17 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_agent.messages import Topics
-from edge_agent.mqtt.broker import IN_FLIGHT, NOT_AUTHORIZED, Broker, turn
+from edge_agent.mqtt.broker import IN_FLIGHT, NOT_AUTHORIZED, Broker, Welcome, turn
+from edge_agent.mqtt.favours import Favours
 from edge_agent.mqtt.flow import Flow, Sent
 from edge_agent.mqtt.inbox import Command, Inbox
 from edge_agent.mqtt.outgoing import Outgoing, Payload
 from edge_agent.shelf import BrokerError, CredentialsError, ShelfwatchError
 
 log = logging.getLogger(__name__)
+
+HEADER_BYTES = 16
+"""More than a PUBLISH without properties has beside its topic and its payload."""
 
 
 @dataclass(slots=True)
@@ -43,19 +47,22 @@ class Parts:
     flow: Flow
     inbox: Inbox
     tally: Tally
+    favours: Favours
 
 
 class Session:
     """A connection that stands. `deliver` runs it; everything happens in the caller's thread."""
 
-    def __init__(self, client: paho.Client, parts: Parts, *, version: str, receive_maximum: int) -> None:
+    def __init__(self, client: paho.Client, parts: Parts, *, version: str, welcome: Welcome) -> None:
         """Take over a client that the broker has let in."""
         self._client, self._parts = client, parts
         self._five = version == "5"
-        self._in_flight = min(IN_FLIGHT, receive_maximum)
+        self._in_flight, self._largest_bytes = min(IN_FLIGHT, welcome.receive_maximum), welcome.largest_bytes
         # message id → an event, a retained topic, an answer's command
         self._waiting: dict[int, Sent | str | Command] = {}
         self._unanswerable: set[int] = set()  # reason codes that were logged
+        self._asked: dict[int, list[str]] = {}  # message id → topics that we want to read
+        self._trusted = False  # the broker has taken something of ours
         self._failure: ShelfwatchError | None = None
         self._why = ""
 
@@ -70,13 +77,19 @@ class Session:
         client.on_publish, client.on_subscribe = self._on_publish, self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = lambda _client, _userdata, message: inbox.take(message)
+        birth, favours = self._parts.broker.birth_topic, self._parts.favours
+        if birth is not None:
+            client.message_callback_add(birth, lambda _client, _userdata, message: favours.born(bytes(message.payload)))
         try:
             self._deliver(finished)
         finally:  # what leads back here would keep the client, and its sockets, until the garbage is collected
             client.on_publish = client.on_subscribe = client.on_disconnect = client.on_message = None
+            if birth is not None:
+                client.message_callback_remove(birth)
 
     def _deliver(self, finished: Callable[[Callable[[], bool]], bool]) -> None:
-        self._parts.outgoing.all_anew()
+        self._parts.favours.connected()
+        self._parts.outgoing.all_anew(but=self._parts.favours.topics)
         try:
             self._parts.flow.connected()
             self._subscribe()
@@ -88,6 +101,7 @@ class Session:
                     raise self._failure
                 if not stands:
                     log.warning("the connection to the broker is gone%s", self._why)
+                    self._lost()
                     return
             self._parts.flow.forget(now=True)
         except ShelfwatchError:
@@ -102,22 +116,54 @@ class Session:
         topics = [self._parts.topics.commands]
         if self._parts.broker.delivery == "end-to-end":
             topics.append(self._parts.topics.ack)
+        self._ask(topics)
+
+    def _ask(self, topics: list[str]) -> None:
+        """Ask the broker for what comes on these topics."""
         if self._five:  # our own answers need not come back, and a command that was published as retained shows it
             options = SubscribeOptions(qos=1, noLocal=True, retainAsPublished=True)
-            self._client.subscribe([(topic, options) for topic in topics])
+            _, mid = self._client.subscribe([(topic, options) for topic in topics])
         else:
-            self._client.subscribe([(topic, 1) for topic in topics])
+            _, mid = self._client.subscribe([(topic, 1) for topic in topics])
+        if mid is not None:
+            self._asked[mid] = topics
 
-    def _on_subscribe(self, _c: Any, _u: Any, _mid: int, codes: list[ReasonCode], _properties: Any) -> None:
+    def _ask_favours(self) -> None:
+        """The broker has taken something of ours: ask it for what it may refuse."""
+        self._trusted = True
+        favours, birth = self._parts.favours, self._parts.broker.birth_topic
+        if birth is not None and favours.asked(birth):
+            self._ask([birth])
+        self._parts.outgoing.again(favours.topics)
+
+    def _lost(self) -> None:
+        """The connection ended: remember what the broker may have hung up on."""
+        if not self._trusted:
+            return
+        favours = self._parts.favours
+        for topic in self._waiting.values():
+            if isinstance(topic, str) and topic in favours:
+                favours.hung_up(topic)
+        for topics in self._asked.values():
+            if topics == [self._parts.broker.birth_topic]:
+                favours.hung_up(topics[0])
+
+    def _on_subscribe(self, _c: Any, _u: Any, mid: int, codes: list[ReasonCode], _properties: Any) -> None:
         """Go on without commands; without the consumer's word no event would ever leave the outbox: say so."""
-        topics = [self._parts.topics.commands, self._parts.topics.ack]
-        for topic, code in zip(topics, codes, strict=False):
-            if code.is_failure:
+        for topic, code in zip(self._asked.pop(mid, []), codes, strict=False):
+            if topic == self._parts.broker.birth_topic:
+                if code.is_failure:
+                    self._parts.favours.refused(topic, str(code))
+                else:
+                    self._parts.favours.granted(topic)
+            elif code.is_failure:
                 lost = "commands" if topic == self._parts.topics.commands else "acknowledgements"
                 log.warning("the broker does not let us read %s (%s): no %s. Allow it.", topic, code, lost)
 
     def _send(self) -> None:
         """Hand over new snapshots, and events while fewer than allowed wait for their PUBACK."""
+        if self._parts.favours.repeat_now():
+            self._parts.outgoing.again(self._parts.favours.topics)
         letters = self._parts.outgoing.take(self._room)
         for topic, once in letters.said:
             self._client.publish(topic, _text(once), qos=0)
@@ -127,13 +173,23 @@ class Session:
             sent = self._client.publish(topic, _text(answer), qos=1, properties=properties)
             self._waiting[sent.mid] = command
         for topic, payload in letters.retained:
+            text = _text(payload)
+            if topic in self._parts.favours and not self._may_ask(topic, text):
+                continue
             properties = self._properties(payload, expires=topic.endswith("/state"))
-            sent = self._client.publish(topic, _text(payload), qos=1, retain=True, properties=properties)
+            sent = self._client.publish(topic, text, qos=1, retain=True, properties=properties)
             self._waiting[sent.mid] = topic
         for event in self._parts.flow.take(self._room):
             properties = self._properties(event.payload)
             sent = self._client.publish(event.topic, _text(event.payload), qos=1, properties=properties)
             self._waiting[sent.mid] = event
+
+    def _may_ask(self, topic: str, text: str) -> bool:
+        """Whether a message that the broker may refuse is sent at all."""
+        size_bytes = len(text.encode()) + len(topic.encode()) + HEADER_BYTES
+        if size_bytes > self._largest_bytes:
+            self._parts.favours.refused(topic, f"the message has {size_bytes} bytes, it takes {self._largest_bytes}")
+        return self._parts.favours.asked(topic)
 
     @property
     def _room(self) -> int:
@@ -165,6 +221,8 @@ class Session:
         sent = self._waiting.pop(mid)
         if isinstance(sent, Command) and code.is_failure:
             self._not_answered(sent, code)
+        elif code.is_failure and isinstance(sent, str) and sent in self._parts.favours:
+            self._parts.favours.refused(sent, str(code))
         elif code.value == NOT_AUTHORIZED:
             self._failure = CredentialsError(
                 f"the broker does not take our messages ({code})."
@@ -180,6 +238,9 @@ class Session:
                 self._parts.flow.acknowledged(sent)
             elif isinstance(sent, str):
                 self._parts.outgoing.arrived(sent)
+                self._parts.favours.granted(sent)
+            if not self._trusted:
+                self._ask_favours()
 
     def _not_answered(self, command: Command, code: ReasonCode) -> None:
         """Give up an answer: whoever asks chooses where it goes, and must not end the connection by that."""
