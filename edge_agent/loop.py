@@ -50,7 +50,7 @@ Keep = Callable[[Viewpoint | None], None]
 """Takes the reference view of a camera when it has been learned, renewed or (None) forgotten."""
 
 
-def _keep_nothing(_: Viewpoint | None) -> None:
+def keep_nothing(_: Viewpoint | None) -> None:
     """Without a place for it, the reference view is learned anew by each run."""
 
 
@@ -66,7 +66,7 @@ class Feed:
     watch: Watch
     source: FrameSource
     period_s: float
-    keep: Keep = _keep_nothing
+    keep: Keep = keep_nothing
     blind_s: float = BLIND_S
     due_s: float = 0.0
     since_s: float | None = None

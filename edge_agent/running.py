@@ -19,7 +19,7 @@ from edge_agent.capture.source import FrameSource, open_source
 from edge_agent.config import CameraSection, Settings
 from edge_agent.control.reload import Plan
 from edge_agent.health import Stopwatch
-from edge_agent.loop import BLIND_S, Feed
+from edge_agent.loop import BLIND_S, Feed, Keep, keep_nothing
 from edge_agent.messages import INFO_SCHEMA
 from edge_agent.model import Model
 from edge_agent.outlet import Outlet
@@ -64,6 +64,7 @@ class Running:
         self.stopwatch = Stopwatch(model.classifier)
         opened = open_cameras(camera for camera in settings.cameras if camera.id not in sources) | dict(sources)
         self.feeds = [feed_of(settings, camera, opened[camera.id]) for camera in settings.cameras]
+        self._resume(self.feeds)
         self.seen: dict[str, Outcome] = {}
         """What the newest picture of each camera led to."""
         self._paces: dict[str, deque[float]] = {}
@@ -72,6 +73,11 @@ class Running:
     def tell(self, reload: Mapping[str, Any] | None = None) -> None:
         """Publish who we are, and how the latest reload went."""
         self.outlet.mqtt.retain(self.outlet.topics.info, info_payload(self.settings, self.model, reload))
+
+    def _resume(self, feeds: Iterable[Feed]) -> None:
+        """Have cameras that begin anew go on with the alerts that are open."""
+        for feed in feeds:
+            feed.watch.resume(self.outlet.alerting.resume)
 
     def feed(self, camera: str) -> Feed:
         """The feed of a camera that there is."""
@@ -144,6 +150,7 @@ class Running:
         touched = {*plan.anew, *plan.reopened, *plan.added, *plan.removed}
         self.seen = {camera: outcome for camera, outcome in self.seen.items() if camera not in touched}
         self.outlet.change(ready.settings, self.model.info)
+        self._resume(feed for feed in feeds if feed is not old.get(feed.watch.camera))
         let_go({camera: old[camera].source for camera in (*plan.reopened, *plan.removed)})
 
 
@@ -203,11 +210,15 @@ def judging_of(settings: Settings, camera: str) -> Judging:
 def feed_of(settings: Settings, camera: CameraSection, source: FrameSource) -> Feed:
     """A camera as the loop goes through it, with the reference view that is kept of it."""
     kept = view_file(settings.outbox.path.parent, camera.id, camera.source, settings.shelves_of(camera.id))
+    keep: Keep = kept.keep
+    if not settings.privacy.keep_view:
+        kept.keep(None)
+        keep = keep_nothing
     return Feed(
         watch_of(settings, camera.id, kept.load()),
         source,
         period_s=1 / camera.fps,
-        keep=kept.keep,
+        keep=keep,
         blind_s=KEY_FRAMES_BLIND_S if camera.key_frames else BLIND_S,
     )
 

@@ -298,6 +298,11 @@ class PrivacySection(Section):
         default=True,
         description="Whether everything beside the slots is made black in every picture that is shown or kept.",
     )
+    keep_view: bool = Field(
+        default=True,
+        description="Whether the view by which a moved camera is recognised outlives a restart: a grey picture of 400"
+        " pixels, the median of several, which stays in a file for the agent alone. Without it, it is learned anew.",
+    )
     aiming: bool = Field(
         default=True,
         description="Whether somebody at the page may see whole pictures for ten minutes, to aim a camera and to draw"

@@ -17,6 +17,7 @@ from edge_agent.files import write_whole
 from edge_agent.messages import timestamp
 from edge_agent.mqtt.inbox import Command
 from edge_agent.pipeline import Outcome
+from edge_agent.privacy import black_out
 from edge_agent.running import Running
 from edge_agent.shelf import Shelf
 
@@ -100,7 +101,8 @@ class Desk:
         """The thread: pictures into files, and the answer."""
         folder = self._running.settings.outbox.path.parent / FOLDER
         try:
-            stored = [store(folder, shelves, outcome) for shelves, outcome in todo]
+            whole = not self._running.settings.privacy.black_out
+            stored = [store(folder, shelves, outcome, whole=whole) for shelves, outcome in todo]
             words = ", ".join(f"{picture['path']} (taken at {picture['frame_ts']})" for picture in stored)
             result = Result(ok=True, message=f"stored on the device: {words}", facts={"pictures": stored})
         except Exception as error:  # noqa: BLE001 — a full disk or a fault of ours: it is the answer, and no more
@@ -110,13 +112,18 @@ class Desk:
         self._answer(command, result)
 
 
-def store(folder: Path, shelves: Sequence[Shelf], outcome: Outcome) -> dict[str, Any]:
+def store(folder: Path, shelves: Sequence[Shelf], outcome: Outcome, *, whole: bool = False) -> dict[str, Any]:
     """Draw what was read into a picture and store it as `<camera>.jpg`; an older one is replaced as a whole.
+
+    The picture is black outside the slots, unless it is to be `whole`.
 
     Raises:
         OSError: It cannot be written.
     """
-    picture = draw_outcome(outcome.frame.image, shelves, outcome)
+    image = outcome.frame.image
+    if not whole:
+        image = black_out(image, (slot.quad for shelf in shelves for slot in shelf.slots))
+    picture = draw_outcome(image, shelves, outcome)
     encoded, jpeg = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
     if not encoded:
         raise OSError("it could not be encoded")

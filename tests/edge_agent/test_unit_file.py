@@ -66,6 +66,7 @@ def test_an_instance_differs_in_whose_it_is_only():
         "/etc/shelfwatch/agent.toml": "/etc/shelfwatch/%i.toml",
         "StateDirectory=shelfwatch": "StateDirectory=shelfwatch/%i",
         ":/etc/shelfwatch/broker-": ":/etc/shelfwatch/%i.broker-",
+        ":/etc/shelfwatch/page-": ":/etc/shelfwatch/%i.page-",
     }
     expected = settings(ALONE)
     for alone, each in own.items():
@@ -78,7 +79,7 @@ def test_every_secret_is_a_credential():
     """What systemd hands over has an empty stand-in, so that a device without that secret starts as well."""
     text = UNITS[ALONE].read_text()
     loaded, empty = (re.findall(rf"^{key}=([^:]+):", text, re.MULTILINE) for key in ("LoadCredential", "SetCredential"))
-    assert loaded == empty == ["broker-password", "broker-key"]
+    assert loaded == empty == ["broker-password", "broker-key", "page-password", "page-key"]
 
 
 def test_the_agent_tells_systemd_how_it_fares(tmp_path, write_clip):
