@@ -23,6 +23,9 @@ test)
   need gcc gcc
   need /usr/include/stdlib.h libc6-dev
   need openssl openssl
+  need influxd influxdb
+  need node nodejs
+  need npm npm
   need chromium chromium
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
   need /usr/share/doc/gir1.2-gst-rtsp-server-1.0 gir1.2-gst-rtsp-server-1.0
@@ -56,7 +59,9 @@ fi
 apt-get update -q >/dev/null
 # shellcheck disable=SC2086
 apt-get install -q -y --no-install-recommends "$@" $missing >/dev/null
-# Debian starts a broker by itself; the tests start their own
-if [ -d /run/systemd/system ] && echo "$missing" | grep -q "mosquitto "; then
-  systemctl disable --now mosquitto >/dev/null 2>&1 || true
-fi
+# Debian starts a broker and InfluxDB by itself; the tests start their own
+for service in mosquitto influxdb; do
+  if [ -d /run/systemd/system ] && echo "$missing " | grep -q " $service "; then
+    systemctl disable --now "$service" >/dev/null 2>&1 || true
+  fi
+done
