@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from edge_agent.alerts.alerting import Alerting
+from edge_agent.alerts.bodies import alert_body, alerts_payload
+from edge_agent.alerts.book import Acknowledged, Entry
+from edge_agent.alerts.keeping import Telling
 from edge_agent.messages import (
     ModelInfo,
     Topics,
-    alert_body,
     camera_payload,
     counts_body,
     state_payload,
@@ -56,12 +59,15 @@ class Delivery:
         self._last: dict[str, _Said] = {}
         self.changes = 0
         self.alerts = 0
+        self.alerting = Alerting()
+        """What becomes of the alerts that are found."""
         self.diary: Diary | None = None
         """Who keeps what is delivered, where anybody does."""
 
     def deliver(self, shelves: Iterable[Shelf], outcome: Outcome) -> None:
         """Store the events of a step, and pass on the states that are new or due."""
         now, frame = datetime.now(UTC), outcome.frame
+        shelves = tuple(shelves)
         slots = {shelf.id: tuple(slot.id for slot in shelf.slots) for shelf in shelves}
         events: list[tuple[str, dict[str, Any]]] = []
         for count in outcome.counts:
@@ -71,12 +77,13 @@ class Delivery:
                     body = counts_body(count, before, slots[count.shelf], frame, ts=now, model=self._model)
                     events.append((self._topics.event(count.shelf), body))
         self.changes += len(events)
-        for alert in outcome.alerts:
-            events.append((self._topics.event(alert.shelf), alert_body(alert, frame, ts=now, model=self._model)))
-        self.alerts += len(outcome.alerts)
+        told = self.alerting.take(shelves, outcome, at=now)
+        events += self._bodies(told, now)
         if events:
             self._outbox.put(events)
             self._note(outcome.counts, [body for _, body in events])
+        if told or outcome.alerts:
+            self.list_alerts()
         for count in outcome.counts:
             sent_s = self._last[count.shelf].clock_s if count.shelf in self._last else float("-inf")
             due = frame.clock_s - sent_s >= self._heartbeat_s and count.shelf not in outcome.held
@@ -85,6 +92,32 @@ class Delivery:
                 state = state_payload(count, frame, ts=now, epoch=epoch, as_of_seq=seq, model=self._model)
                 self._publisher.retain(self._topics.state(count.shelf), state)
                 self._last[count.shelf] = _Said(count, slots[count.shelf], frame.clock_s)
+
+    def _bodies(self, told: Iterable[Telling], now: datetime) -> list[tuple[str, dict[str, Any]]]:
+        """The events of what is told of alerts."""
+        events = []
+        for telling in told:
+            self.alerts += telling.notify and telling.type != "reminder"
+            body = alert_body(telling, ts=now, model=self._model, evidence=self.alerting.evidence(telling))
+            events.append((self._topics.event(telling.alert.shelf), body))
+        return events
+
+    def acknowledge(self, alert: str, *, by: str, note: str | None) -> Entry | str:
+        """Note, and publish, that somebody sees to an alert: the alert, or a sentence that says why not."""
+        now = datetime.now(UTC)
+        done = self.alerting.acknowledge(alert, Acknowledged(now, by, note))
+        if isinstance(done, str):
+            return done
+        entry, told = done
+        if events := self._bodies(told, now):
+            self._outbox.put(events)
+            self._note((), [body for _, body in events])
+        self.list_alerts()
+        return entry
+
+    def list_alerts(self) -> None:
+        """Publish what is open."""
+        self._publisher.retain(self._topics.alerts, alerts_payload(self.alerting.book, ts=datetime.now(UTC)))
 
     def _note(self, counts: Iterable[Count], bodies: Iterable[Mapping[str, Any]]) -> None:
         """Have the diary keep what was stored for the broker."""

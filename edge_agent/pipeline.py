@@ -8,7 +8,7 @@ into: the state of a camera is a value that goes in and comes out. `Watch` keeps
 `edge_agent.loop.run` brings the frames.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -295,6 +295,15 @@ class Watch:
         """What is known of each of its shelves, pictures that did not come included. Any thread may read it."""
         return self._state.shelves
 
+    @property
+    def looked(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]] | None:
+        """What the network last said of each slot, (slots, classes) in 0..1, and the glances at what it saw.
+
+        None where the newest picture was not one to count in.
+        """
+        memory = self._state.memory
+        return None if memory is None else (memory.scores, memory.read_glance)
+
     def take(self, frame: Frame, classifier: Classifier) -> Outcome:
         """One step. A camera that changes its frame size keeps its counts."""
         if not self.plan.slots:
@@ -315,6 +324,10 @@ class Watch:
         self._state = replace(self._state, picture=picture.interrupted(self._state.picture))
         self._state, outcome = step_blind(self.plan, self._state, nothing)
         return outcome
+
+    def resume(self, stood: Callable[[Shelf], AlertState]) -> None:
+        """Take up alerts where they stood, shelf by shelf."""
+        self._state = replace(self._state, alerts=tuple(stood(shelf) for shelf in self.shelves))
 
     def recount(self) -> None:
         """Forget what was seen, the view too: an operator says that what the camera shows now is right."""

@@ -71,6 +71,11 @@ class Entry:
     shut_s: float | None = None
 
     @property
+    def number(self) -> int:
+        """The how manieth alert of the book it is: the end of its id."""
+        return int(self.id.rpartition("-")[2])
+
+    @property
     def standing(self) -> tuple[Member, ...]:
         """The members that are still so."""
         return tuple(member for member in self.members if member.closed_at is None)

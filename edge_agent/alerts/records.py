@@ -1,20 +1,14 @@
 """The book of alerts as JSON: for the disk, the page, and the retained list. Pure."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from edge_agent.alerts.book import Acknowledged, Book, Entry, Member
+from edge_agent.messages import timestamp
 from edge_agent.shelf import Alert, SlotChange
 
 BOOK_SCHEMA = "shelfwatch.book/1"
-
-
-def timestamp(instant: datetime | None) -> str | None:
-    """An aware instant as ISO 8601 in UTC with milliseconds; None stays None."""
-    if instant is None:
-        return None
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def change_record(change: SlotChange) -> dict[str, Any]:
@@ -39,7 +33,7 @@ def member_record(member: Member) -> dict[str, Any]:
         "count": alert.count,
         "message": alert.message,
         "opened_at": timestamp(member.opened_at),
-        "closed_at": timestamp(member.closed_at),
+        "closed_at": _dated(member.closed_at),
         "changes": [change_record(change) for change in alert.changes],
     }
 
@@ -54,11 +48,11 @@ def entry_record(entry: Entry) -> dict[str, Any]:
         "message": entry.message,
         "aisle": entry.aisle,
         "opened_at": timestamp(entry.opened_at),
-        "told_at": timestamp(entry.told_at),
+        "told_at": _dated(entry.told_at),
         "acknowledged_at": timestamp(seen_to.at) if seen_to is not None else None,
         "acknowledged_by": seen_to.by if seen_to is not None else None,
         "note": seen_to.note if seen_to is not None else None,
-        "closed_at": timestamp(entry.closed_at),
+        "closed_at": _dated(entry.closed_at),
         "reminded": entry.reminded,
         "reopened": entry.reopened,
         "members": [member_record(member) for member in entry.members],
@@ -136,6 +130,10 @@ def _member(record: Mapping[str, Any], kind: Any, aisle: str | None) -> Member:
     )
     opened_at, closed_at = _known(record["opened_at"]), _instant(record["closed_at"])
     return Member(alert, opened_at, told=bool(record["told"]), closed_at=closed_at)
+
+
+def _dated(instant: datetime | None) -> str | None:
+    return timestamp(instant) if instant is not None else None
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 
 from edge_agent.annotate import draw_outcome
-from edge_agent.control.commands import SHOWN, Result, cameras_of, refused_verb
+from edge_agent.control.commands import SHOWN, Result, acknowledgement_of, cameras_of, refused_verb
 from edge_agent.control.reloading import Reloading
 from edge_agent.files import write_whole
 from edge_agent.messages import timestamp
@@ -54,6 +54,8 @@ class Desk:
                 self._answer(command, self._recount(command.payload))
             case "snapshot":
                 self._snapshot(command)
+            case "acknowledge":
+                self._answer(command, self._acknowledge(command.payload))
             case "reload" if not command.payload.keys() - {"id"}:
                 self._reloading.ask(lambda result: self._answer(command, result))
             case "reload":
@@ -79,6 +81,18 @@ class Desk:
             message=f"{', '.join(cameras)}: counted anew from the next picture on",
             facts={"cameras": list(cameras)},
         )
+
+    def _acknowledge(self, payload: Mapping[str, Any]) -> Result:
+        wanted = acknowledgement_of(payload)
+        if isinstance(wanted, Result):
+            return wanted
+        alert, by, note = wanted
+        done = self._running.outlet.delivery.acknowledge(alert, by=by, note=note)
+        if isinstance(done, str):
+            return Result(ok=False, message=done)
+        seen_to = done.acknowledged
+        words = f"{seen_to.by if seen_to is not None else by} sees to it: {done.message}"
+        return Result(ok=True, message=words, facts={"alert": done.id})
 
     def _snapshot(self, command: Command) -> None:
         """Draw and store beside the counting: it takes longer than a step."""

@@ -1,0 +1,116 @@
+"""The book of alerts at work: kept from step to step, over reloads and restarts, with its pictures.
+
+All of it belongs to the loop's thread, but what `book`, `shown` and `picture` give: these are replaced whole.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from math import inf
+from typing import Any, Literal
+
+from edge_agent.alerts.book import Acknowledged, Book, Entry, Moment, by_id, resume
+from edge_agent.alerts.keeper import Keeper, Which
+from edge_agent.alerts.keeping import Telling, acknowledge, released, take, tidied
+from edge_agent.alerts.levels import AlertState
+from edge_agent.alerts.looks import Evidence, Looks
+from edge_agent.alerts.policy import Policy
+from edge_agent.pipeline import Outcome
+from edge_agent.shelf import Shelf
+
+Mode = Literal["off", "device", "mqtt"]
+RECENT = 32
+"""Of how many alerts the pictures are at hand for their event."""
+
+
+class Alerting:
+    """Says after each step what is to be told. Without a keeper, it forgets when it ends."""
+
+    def __init__(self, policy: Policy | None = None, *, mode: Mode = "off", keeper: Keeper | None = None) -> None:
+        """Go on with the book that the keeper has."""
+        self.policy, self._mode, self._keeper = policy or Policy(), mode, keeper
+        self.book: Book = Book()
+        self.shown: Mapping[str, Mapping[str, Any]] = {}
+        """What is known of the pictures of each alert."""
+        if keeper is not None:
+            self.book, self.shown = keeper.load()
+        self._looks: dict[str, Looks] = {}
+        self._recent: dict[str, Evidence] = {}
+        self._backlog: tuple[Telling, ...] = ()
+        self._clock_s = -inf
+
+    def use(self, policy: Policy, shelves: Iterable[Shelf], *, mode: Mode, at: datetime) -> None:
+        """Go on with another configuration, or with the first: what it doesn't watch is closed."""
+        known = by_id(shelves)
+        self.policy, self._mode = policy, mode
+        self.book, told = released(self.book, known, Moment(at, self._clock_s))
+        self._backlog += told
+        cameras = {shelf.camera for shelf in known.values()}
+        self._looks = {camera: looks for camera, looks in self._looks.items() if camera in cameras and mode != "off"}
+        self._keep(Moment(at, self._clock_s))
+
+    def resume(self, shelf: Shelf) -> AlertState:
+        """Where a shelf's alerts stand."""
+        return resume(self.book, shelf)
+
+    def take(self, shelves: Sequence[Shelf], outcome: Outcome, *, at: datetime) -> tuple[Telling, ...]:
+        """After every step: what is to be told now.
+
+        Args:
+            shelves: Those of the outcome's camera.
+            outcome: What the step found.
+            at: The time of day, aware; that of the picture where there is one.
+        """
+        frame = outcome.frame
+        now = Moment(frame.captured_at if frame.image.size else at, frame.clock_s)
+        self._clock_s = now.clock_s
+        looks = None
+        if self._mode != "off":
+            looks = self._looks.setdefault(frame.camera, Looks())
+            looks.note(shelves, outcome)
+        before = self.book.number
+        self.book, told = take(self.book, outcome.alerts, now, self.policy)
+        if looks is not None and self.book.number > before:
+            self._show(looks, shelves, outcome, since=before)
+        if outcome.alerts or told:
+            self._keep(now)
+        told, self._backlog = self._backlog + told, ()
+        return told
+
+    def acknowledge(self, alert: str, who: Acknowledged) -> tuple[Entry, tuple[Telling, ...]] | str:
+        """Note that somebody sees to an alert: it and what is to be told, or a sentence that says why not."""
+        done = acknowledge(self.book, alert, who)
+        if isinstance(done, str):
+            return done
+        self.book, told = done
+        self._keep(Moment(who.at, self._clock_s))
+        return next(entry for entry in self.book.open if entry.id == alert), told
+
+    def evidence(self, telling: Telling) -> dict[str, str] | None:
+        """The pictures that go with an event: with the first one of an alert, where they are sent."""
+        found = self._recent.get(telling.entry.id)
+        if self._mode != "mqtt" or found is None or not telling.notify or telling.type == "reminder":
+            return None
+        return found.sent()
+
+    def picture(self, alert: str, which: Which) -> bytes | None:
+        """A picture of an alert (JPEG), for any thread; None where there is none."""
+        return self._keeper.picture(alert, which) if self._keeper is not None else None
+
+    def _show(self, looks: Looks, shelves: Sequence[Shelf], outcome: Outcome, *, since: int) -> None:
+        """Take the pictures of alerts that are new since the book counted `since`."""
+        for entry in (entry for entry in self.book.open if entry.number > since):
+            evidence = looks.evidence(entry.members[0].alert, shelves, outcome)
+            self._recent[entry.id] = evidence
+            self.shown = {**self.shown, entry.id: evidence.record()}
+            if self._keeper is not None:
+                self._keeper.show(entry.id, evidence)
+        while len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
+
+    def _keep(self, now: Moment) -> None:
+        """Have the book written as it is now."""
+        self.book = tidied(self.book, now, self.policy)
+        kept = {entry.id for entry in (*self.book.open, *self.book.closed)}
+        self.shown = {alert: known for alert, known in self.shown.items() if alert in kept}
+        if self._keeper is not None:
+            self._keeper.write(self.book, self.shown)

@@ -1,0 +1,94 @@
+"""What is told of alerts → events and the retained list: a part of the contract in docs/mqtt.md. Pure values."""
+
+from datetime import datetime
+from typing import Any
+
+from edge_agent.alerts.book import Book, Entry, Member
+from edge_agent.alerts.keeping import Telling
+from edge_agent.alerts.records import change_record
+from edge_agent.messages import ModelInfo, timestamp
+
+ALERTS_SCHEMA = "shelfwatch.alerts/1"
+ALERTS_MAX, MEMBERS_MAX = 50, 24
+"""How many open alerts the retained list holds at most, and how many members of each."""
+
+
+def alert_body(
+    telling: Telling, *, ts: datetime, model: ModelInfo, evidence: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """The event of an alert, or of what becomes of it.
+
+    Args:
+        telling: What is told.
+        ts: Now, aware UTC.
+        model: The model that counted.
+        evidence: Pictures as base64, where they are sent.
+    """
+    alert, entry = telling.alert, telling.entry
+    return {
+        "type": telling.type,
+        "frame_ts": timestamp(telling.at),
+        "ts": timestamp(ts),
+        "shelf": alert.shelf,
+        "camera": alert.camera,
+        "sku": alert.sku,
+        "slot": alert.slot,
+        "count": alert.count,
+        "message": telling.message,
+        "alert": entry.id,
+        "notify": telling.notify,
+        "aisle": entry.aisle,
+        "opened_at": timestamp(entry.opened_at),
+        "changes": [change_record(change) for change in alert.changes],
+        **_more(telling),
+        **({"evidence": evidence} if evidence else {}),
+        "model": model.payload(),
+    }
+
+
+def _more(telling: Telling) -> dict[str, Any]:
+    """What only some events have."""
+    entry, more = telling.entry, dict[str, Any]()
+    if telling.type in {"reminder", "acknowledged", "closed"}:
+        more["of"] = entry.kind
+    if telling.type == "reminder":
+        more["reminder"] = entry.reminded
+    if telling.type == "acknowledged" and entry.acknowledged is not None:
+        more |= {"by": entry.acknowledged.by, "note": entry.acknowledged.note}
+    if entry.reopened:
+        more["reopened"] = entry.reopened
+    if len(entry.members) > 1:
+        more["members"] = [_brief(member) for member in entry.members[:MEMBERS_MAX]]
+    return more
+
+
+def _brief(member: Member) -> dict[str, Any]:
+    alert = member.alert
+    return {"shelf": alert.shelf, "camera": alert.camera, "sku": alert.sku, "slot": alert.slot, "count": alert.count}
+
+
+def alerts_payload(book: Book, *, ts: datetime) -> dict[str, Any]:
+    """The retained list of what is open, newest first."""
+    return {
+        "schema": ALERTS_SCHEMA,
+        "ts": timestamp(ts),
+        "open": len(book.open),
+        "unacknowledged": sum(entry.acknowledged is None for entry in book.open),
+        "alerts": [_listed(entry) for entry in reversed(book.open[-ALERTS_MAX:])],
+    }
+
+
+def _listed(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "state": entry.state,
+        "message": entry.message,
+        "aisle": entry.aisle,
+        "opened_at": timestamp(entry.opened_at),
+        "told_at": timestamp(entry.told_at) if entry.told_at is not None else None,
+        "acknowledged_at": timestamp(entry.acknowledged.at) if entry.acknowledged is not None else None,
+        "acknowledged_by": entry.acknowledged.by if entry.acknowledged is not None else None,
+        "reminded": entry.reminded,
+        "members": [_brief(member) for member in entry.standing[:MEMBERS_MAX]],
+    }
