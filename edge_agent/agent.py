@@ -70,6 +70,8 @@ class Agent:
     def __enter__(self) -> Self:
         """Connect to the broker in the background."""
         self.outlet.__enter__()
+        if self.review is not None:
+            self.review.start()
         if self.page is not None:
             self.page.__enter__()
         return self
@@ -82,6 +84,8 @@ class Agent:
         if self.page is not None:
             self.page.leave()
         closing = self.running.let_go()
+        if self.review is not None:
+            self.review.close()
         try:
             self.outlet.__exit__(kind, error, trace)
         finally:

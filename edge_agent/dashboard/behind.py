@@ -10,6 +10,7 @@ from typing import TypeVar
 from edge_agent.control.errands import Errands
 from edge_agent.control.reloading import Reloading
 from edge_agent.health import Health
+from edge_agent.review.keeper import Keeper
 from edge_agent.running import Running
 
 Answer = TypeVar("Answer")
@@ -30,6 +31,7 @@ class Behind:
     reloading: Reloading
     errands: Errands
     path: Path | None
+    review: Keeper | None = None
     closing: threading.Event = field(default_factory=threading.Event)
     """Set when the page ends: who follows it is to let go."""
 
