@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge_agent.alerts.policy import Patience
+from edge_agent.alerts.alerting import Alerting
+from edge_agent.alerts.policy import Patience, Policy
 from edge_agent.counting import Rules
 from edge_agent.delivery import Delivery
 from edge_agent.inference import ScriptedClassifier
@@ -25,6 +26,7 @@ def delivered(shelf, tmp_path):
     def deliver(*spans, heartbeat_s=60.0, unknown_after_s=5.0):
         publisher, spool = RecordingPublisher(), Outbox(tmp_path / "o.db")
         delivery = Delivery(TOPICS, spool, publisher, ModelInfo("m", "0" * 64), heartbeat_s=heartbeat_s)
+        delivery.alerting = Alerting(Policy(group_s=0))
         classifier = ScriptedClassifier(tuple(COLOURS), 32, by_colour)
         watch, clock_s = (
             Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=unknown_after_s), Patience(1.0, 1.0, 1.0))),

@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_agent.alerts.bodies import alert_body, alerts_payload
+from edge_agent.alerts.book import Acknowledged, Book, Moment
+from edge_agent.alerts.keeping import acknowledge, take
+from edge_agent.alerts.policy import Policy
 from edge_agent.bundle import Manifest
 from edge_agent.health import Health
-from edge_agent.messages import ModelInfo, alert_body, camera_payload, counts_body, event_payload, state_payload
-from edge_agent.shelf import Alert, Count, Frame, Item, ShelfwatchError
+from edge_agent.messages import ModelInfo, camera_payload, counts_body, event_payload, state_payload
+from edge_agent.shelf import Alert, Count, Frame, Item, ShelfwatchError, SlotChange
 
 REPO = Path(__file__).resolve().parents[2]
 PAGES = sorted(str(path.relative_to(REPO)) for path in [*REPO.glob("*.md"), *(REPO / "docs").rglob("*.md")])
@@ -27,17 +31,31 @@ def keys_of(payload: object) -> set[str]:
     return set(payload).union(*(keys_of(payload[key]) for key in payload.keys() - {"counts", "previous"}))
 
 
+def alert_payloads() -> list[dict[str, object]]:
+    """Events about two alerts that are one: told, told again, acknowledged; and the retained list of what is open."""
+    changes = (SlotChange("s1", "cola", "empty", 5, 5),)
+    found = [Alert("low_stock", "a1", "cam1", sku, sku, None, 1, f"sku:{sku}", "4", changes) for sku in ("cola", "tea")]
+    policy = Policy(group_s=0, remind_after_s=1)
+    book, told = take(Book(), found, Moment(NOW, 1.0), policy)
+    book, again = take(book, (), Moment(NOW, 2.0), policy)
+    done = acknowledge(book, book.open[0].id, Acknowledged(NOW, "Ana"))
+    assert not isinstance(done, str)
+    sent = {"before": "…", "after": "…"}
+    bodies = [alert_body(one, ts=NOW, model=MODEL, evidence=sent) for one in (*told, *again, *done[1])]
+    events = [event_payload(body, epoch="b7e1", seq=2, historical=False) for body in bodies]
+    return [*events, alerts_payload(done[0], ts=NOW)]
+
+
 def payloads() -> list[dict[str, object]]:
     """One of each kind of message."""
     frame = Frame("cam1", 0, NOW, 1.0, np.zeros((1, 1, 3), np.uint8))
     item = Item("cola", 1, 1, 2, "ok", 0.9)
     count = Count("a1", "cam1", "good", None, (item,), ("cola", "empty"), 0.5)
-    alert = Alert("low_stock", "a1", "cam1", "cola is low", "cola", None, 1)
     changed = counts_body(count, None, ("s1", "s2"), frame, ts=NOW, model=MODEL)
     return [
         state_payload(count, frame, ts=NOW, epoch="b7e1", as_of_seq=1, model=MODEL),
         event_payload(changed, epoch="b7e1", seq=1, historical=False),
-        event_payload(alert_body(alert, frame, ts=NOW, model=MODEL), epoch="b7e1", seq=2, historical=False),
+        *alert_payloads(),
         camera_payload(reason=None, since=NOW),
         Health(lambda _: None).counters(),
     ]
