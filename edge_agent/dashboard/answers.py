@@ -93,10 +93,11 @@ def answer_errors(app: FastAPI) -> None:
         return answer_to(error)
 
     async def http(_: Request, error: Exception) -> JSONResponse:
-        status = error.status_code if isinstance(error, HTTPException) else 500
+        assert isinstance(error, HTTPException)  # noqa: S101 — it is registered for these
+        status = error.status_code
         words = {404: "there is nothing at this address", 405: "this address does not take that method"}
-        said = words.get(status, str(getattr(error, "detail", error)))
-        return problem(f"{said}. See /api/openapi.json for what there is.", status)
+        said = words.get(status, error.detail)
+        return problem(f"{said}. See /api/openapi.json for what there is.", status, headers=dict(error.headers or {}))
 
     async def unfit(_: Request, error: Exception) -> JSONResponse:
         found = error.errors() if isinstance(error, RequestValidationError) else []

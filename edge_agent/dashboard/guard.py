@@ -13,6 +13,7 @@ import logging
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -72,11 +73,11 @@ class Guard:
             if refusal is not None:
                 await refusal(scope, receive, dressed)
                 return
-            await self._app(scope, _bounded(scope, receive), dressed)
-        except _TooMuchError as error:
-            await _answer(error.args[0], scope, receive, dressed, begun=begun)
+            await self._app(scope, _bounded(receive), dressed)
         except Exception as error:  # noqa: BLE001 — the page's faults are its own: one answer, one line in the log
-            await _answer(error, scope, receive, dressed, begun=begun)
+            answer = answer_to(error)
+            if not begun:
+                await answer(scope, receive, dressed)
 
     async def _refusal(self, scope: Scope) -> Response | None:
         """Why a request gets no further; None where it does."""
@@ -90,6 +91,9 @@ class Guard:
                 " [dashboard].",
                 421,
             )
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit() and int(length) <= BODY_MAX_BYTES):
+            return problem(f"the request is longer than {BODY_MAX_BYTES} bytes.", 413, headers={"connection": "close"})
         path = str(scope["path"])
         state = scope.setdefault("state", {})
         state["access"], state["session"] = self._access, None
@@ -146,51 +150,35 @@ class Guard:
             headers["cache-control"] = "no-cache"
 
 
-class _TooMuchError(Exception):
-    """A body that is too long, or too slow; carries what is answered."""
+class TooMuchError(HTTPException):
+    """A body that is too long, or does not come; what is left of it is not read."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(status, words, headers={"connection": "close"})
 
 
-def _bounded(scope: Scope, receive: Receive) -> Receive:
+def _bounded(receive: Receive) -> Receive:
     """A body within its bounds of size and time. What comes after it is waited for without end (a stream's viewer)."""
     taken, whole = 0, False
-    loop = asyncio.get_running_loop()
-    until_s = loop.time() + BODY_S
-    length = Headers(scope=scope).get("content-length", "0")
-    declared = int(length) if length.isascii() and length.isdigit() else 0
+    until_s = asyncio.get_running_loop().time() + BODY_S
 
     async def bounded() -> Message:
         nonlocal taken, whole
         if whole:
             return await receive()
-        if declared > BODY_MAX_BYTES:
-            raise _too_long()
         try:
             async with asyncio.timeout_at(until_s):
                 message = await receive()
         except TimeoutError:
-            raise _TooMuchError(PageError("the request does not come to its end.", status=408)) from None
+            raise TooMuchError(408, "the request does not come to its end") from None
         if message["type"] == "http.request":
             taken += len(message.get("body", b""))
             whole = not message.get("more_body", False)
             if taken > BODY_MAX_BYTES:
-                raise _too_long()
+                raise TooMuchError(413, f"the request is longer than {BODY_MAX_BYTES} bytes")
         return message
 
     return bounded
-
-
-def _too_long() -> _TooMuchError:
-    return _TooMuchError(PageError(f"the request is longer than {BODY_MAX_BYTES} bytes.", status=413))
-
-
-async def _answer(error: Exception, scope: Scope, receive: Receive, send: Send, *, begun: bool) -> None:
-    """Answer an error; where the answer has begun already, end it."""
-    answer = answer_to(error)
-    if begun:
-        return
-    if answer.status_code in {408, 413}:  # what of it is still to come is not read
-        answer.headers["connection"] = "close"
-    await answer(scope, receive, send)
 
 
 def foreign(headers: Headers) -> bool:
