@@ -8,7 +8,7 @@ import { typing } from "./shelves/keyboard.js";
 import { Draft } from "./shelves/model.js";
 import { Panel } from "./shelves/panel.js";
 import { pointing } from "./shelves/pointer.js";
-import { Stage } from "./shelves/stage.js";
+import { picture, Stage } from "./shelves/stage.js";
 
 const PICTURE_MS = 1000, CHECK_MS = 500, ZOOM_MOST = 6;
 const TOOLS = [["select", "Choose"], ["rect", "Rectangle"], ["quad", "4 corners"], ["slot", "Slot"]];
@@ -102,14 +102,15 @@ class View {
     const dirty = draft.dirty;
     this.undo.disabled = !draft.back.length;
     this.redo.disabled = !draft.forth.length;
-    this.save_.disabled = Boolean(obstacle) || !dirty || this.saving;
+    this.save_.setAttribute("aria-disabled", String(Boolean(obstacle || !dirty || this.saving)));
     this.snap.setAttribute("aria-pressed", String(ui.snap));
     this.hint.textContent = ui.mode === "quad" && ui.points.length ? `${4 - ui.points.length} more.` : HINTS[ui.mode];
     for (const one of this.tools.children) one.setAttribute("aria-pressed", String(one.dataset.value === ui.mode));
     this.unsaved.dataset.on = String(dirty && !obstacle);
     const words = dirty ? "Not saved yet." : "";
     if (this.state.textContent !== words) this.state.textContent = words;
-    this.stage.render();
+    if (this.panel.node.contains(document.activeElement)) setTimeout(() => this.stage.render()); // Tab may be on its way
+    else this.stage.render();
     this.panel.render();
     const written = draft.written();
     if (written !== this.checked) this.check(written);
@@ -174,6 +175,7 @@ class View {
 
   look(camera) {
     this.ui.camera = camera;
+    this.stage.show(picture()); // what another camera sees is not to be drawn on
     this.draft.choose(null);
     this.picture();
   }
@@ -182,19 +184,18 @@ class View {
   picture() {
     clearTimeout(this.looking);
     if (this.gone) return;
-    const { camera } = this.ui, { image } = this.stage, whole = this.aims.has(camera);
+    const { camera } = this.ui, whole = this.aims.has(camera);
     const next = () => { this.looking = setTimeout(() => this.picture(), PICTURE_MS); };
     if (document.hidden) { next(); return; }
-    const fresh = new Image();
+    const fresh = picture();
     fresh.onload = () => {
       if (this.gone || camera !== this.ui.camera) return;
-      image.src = fresh.src;
-      this.stage.empty.hidden = true;
+      this.stage.show(fresh);
       this.sized(camera, fresh);
       next();
     };
     fresh.onerror = () => {
-      this.stage.empty.hidden = image.naturalWidth > 0;
+      this.stage.empty.hidden = this.stage.image.naturalWidth > 0;
       if (whole) this.aims.delete(camera);
       this.whole.hidden = this.aims.has(camera);
       next();
@@ -225,8 +226,8 @@ class View {
 
   async save() {
     const { draft } = this;
-    if (this.saving || !draft.dirty || draft.known.obstacle) return;
     if (document.activeElement?.matches("input")) document.activeElement.blur(); // what is being typed counts too
+    if (this.saving || !draft.dirty || draft.known.obstacle) return;
     this.saving = true;
     this.save_.setAttribute("aria-busy", "true");
     this.changed();

@@ -2,15 +2,17 @@
 
 import { inOrder, moved, PICTURE, rectangle, snapped, tidied } from "./geometry.js";
 
-const SNAP_PX = 9, DRAG_PX = 4, SMALL = 0.012;
+const SNAP_PX = 9, SNAP_SHARE = 0.015, DRAG_PX = 4, SMALL = 0.012;
 
 /* Returns a function that lets go. done(kind, corners) is told what was drawn: "rect", "quad" or "slot". */
 export function pointing(stage, draft, ui, done) {
   let drag = null;
 
+  const reach = () => Math.min(SNAP_PX, SNAP_SHARE * stage.size[0]); // less on a phone, where all is small
+
   function snap(point) {
     if (!ui.snap) return point;
-    return snapped(point, [...draft.others(ui.camera), PICTURE], stage.size, SNAP_PX) ?? point;
+    return snapped(point, [...draft.others(ui.camera), PICTURE], stage.size, reach()) ?? point;
   }
 
   function down(event) {
@@ -34,7 +36,7 @@ export function pointing(stage, draft, ui, done) {
       const target = draft.target();
       if (target) drag = { kind: "move", from: point, was: target.corners, end: draft.begin(), id: event.pointerId };
     } else {
-      draft.choose(null);
+      drag = { kind: "pan", from: point, id: event.pointerId, last: [event.clientX, event.clientY] };
     }
     if (drag) {
       event.preventDefault();
@@ -54,6 +56,10 @@ export function pointing(stage, draft, ui, done) {
     if (!drag || event.pointerId !== drag.id) return;
     if (!drag.far && Math.hypot(event.clientX - drag.at[0], event.clientY - drag.at[1]) < DRAG_PX) return;
     drag.far = true;
+    if (drag.kind === "pan") {
+      pan(event);
+      return;
+    }
     const point = stage.point(event), by = [point[0] - drag.from[0], point[1] - drag.from[1]];
     let shown = point;
     if (drag.kind === "draw") {
@@ -69,13 +75,23 @@ export function pointing(stage, draft, ui, done) {
     stage.render();
   }
 
+  /* A drag beside the shelves moves the picture, and where that is at its end, the page. */
+  function pan(event) {
+    const { scroll } = stage, [x, y] = [drag.last[0] - event.clientX, drag.last[1] - event.clientY];
+    const before = scroll.scrollTop;
+    scroll.scrollBy(x, y);
+    const rest = y - (scroll.scrollTop - before);
+    if (event.pointerType !== "mouse" && Math.abs(rest) >= 1) scrollBy(0, rest);
+    drag.last = [event.clientX, event.clientY];
+  }
+
   /* Moved as a whole so that the corner that comes nearest to another lies on it. */
   function pulled(corners) {
     if (!ui.snap) return corners;
     const others = [...draft.others(ui.camera), PICTURE];
     let best = null;
     for (const corner of corners) {
-      const onto = snapped(corner, others, stage.size, SNAP_PX);
+      const onto = snapped(corner, others, stage.size, reach());
       const by = onto && [onto[0] - corner[0], onto[1] - corner[1]];
       if (by && (!best || Math.hypot(...by) < Math.hypot(...best))) best = by;
     }
@@ -87,6 +103,10 @@ export function pointing(stage, draft, ui, done) {
     const ended = drag;
     drag = null;
     stage.magnify(null);
+    if (ended.kind === "pan") {
+      if (!ended.far) draft.choose(null);
+      return;
+    }
     if (ended.kind !== "draw") {
       if (ended.far) ended.end();
       return;

@@ -12,7 +12,7 @@ export class Stage {
   constructor(draft, ui) {
     this.draft = draft;
     this.ui = ui; // {camera, mode, zoom, points, trouble: Map of shelf number → problems}
-    this.image = el("img", { class: "shelves-picture", alt: "", draggable: "false" });
+    this.image = picture();
     this.svg = svg("svg", { class: "shelves-drawing", role: "group", "aria-label": "Shelves in the picture", preserveAspectRatio: "none" });
     this.sheet = el("div", { class: "shelves-sheet" }, this.image, this.svg);
     this.scroll = el("div", { class: "shelves-scroll" }, this.sheet);
@@ -25,6 +25,13 @@ export class Stage {
 
   close() {
     this.watch.disconnect();
+  }
+
+  /* A newer picture, which is loaded already. */
+  show(image) {
+    this.image.replaceWith(image);
+    this.image = image;
+    this.empty.hidden = true;
   }
 
   /* Width and height of the picture in its own pixels. */
@@ -161,6 +168,10 @@ export class Stage {
       pen.stroke();
     }
   }
+}
+
+export function picture() {
+  return el("img", { class: "shelves-picture", alt: "", draggable: "false" });
 }
 
 function percent(value) {
