@@ -15,7 +15,7 @@ async function show({ focus = true } = {}) {
   const name = nameOfView();
   await leave();
   for (const link of document.querySelectorAll(".views a")) {
-    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    if (link.hash.slice(1) === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   document.title = `${VIEWS[name]} · shelfwatch`;
@@ -55,9 +55,9 @@ function broken(place, error) {
 }
 
 function navigation() {
-  fill(document.querySelector(".views"), ...Object.entries(VIEWS).map(([name, words]) =>
+  fill(document.querySelector(".views"), el("div", {}, Object.entries(VIEWS).map(([name, words]) =>
     el("a", { href: `#${name}` }, icon(name), el("span", {}, words),
-      name === "alerts" && el("span", { class: "bubble", id: "open-alerts", hidden: true }))));
+      name === "alerts" && el("span", { class: "bubble", id: "open-alerts", hidden: true })))));
 }
 
 /* How many alerts wait for a person: asked for only while somebody looks at the page. */
@@ -65,8 +65,7 @@ async function countAlerts() {
   clearTimeout(state.alertsTimer);
   if (document.hidden) return;
   try {
-    const { alerts } = await get("alerts?state=open", { quiet: true });
-    showAlerts(alerts.filter((alert) => !alert.acknowledged_at).length);
+    showAlerts((await get("alerts?state=open", { quiet: true })).unacknowledged);
   } catch { /* the banner says it */ }
   state.alertsTimer = setTimeout(countAlerts, ALERTS_EVERY_MS);
 }

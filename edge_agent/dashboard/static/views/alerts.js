@@ -1,7 +1,85 @@
-/* show(main) fills the view; what it returns is called when the view is left. */
+/* Alerts: what waits for a person, why it fired and for how long; acknowledged with one tap. */
+
+import { get, post } from "../api.js";
+import { el, empty, fill, heading, keyed, segmented, styles, text } from "../dom.js";
+import { failed, say, toast } from "../notes.js";
+import { plural } from "../words.js";
+import { alertCard } from "./alerts/card.js";
+
+const EVERY_MS = 5000;
+const RANK = { out_of_stock: 0, low_stock: 1, view_lost: 2, misplaced: 3 };
+const GROUPS = [
+  ["open", "To see to"],
+  ["acknowledged", "Somebody is on it"],
+  ["noted", "Found, but not told yet"],
+];
 
 export async function show(main) {
-  const title = document.createElement("h2");
-  title.textContent = "Alerts";
-  main.append(title);
+  await styles("views/alerts.css");
+  const state = { which: location.hash === "#alerts/over" ? "closed" : "open", timer: 0, alive: true };
+  const list = el("div", { class: "stack" }), lead = el("p", { class: "lead" });
+  const head = heading("Alerts", null, segmented([["open", "Open"], ["closed", "Over"]], state.which, (value) => {
+    state.which = value;
+    history.replaceState(null, "", value === "closed" ? "#alerts/over" : "#alerts");
+    fill(list, el("p", { class: "loading" }, "Loading…"));
+    load().catch(failed);
+  }, "Which alerts"));
+  head.firstElementChild.append(lead);
+  main.append(head, list);
+
+  const acknowledge = async (alert, by, words) => {
+    await post(`alerts/${encodeURIComponent(alert.id)}/acknowledge`, words ? { by, note: words } : { by });
+    toast(`${by} is on it.`);
+    await load();
+    dispatchEvent(new Event("alerts-changed"));
+    (document.getElementById(`alert-${alert.id}`) ?? main.querySelector("h1")).focus();
+  };
+  const load = async () => {
+    const which = state.which;
+    const answer = await get(`alerts?state=${which}`);
+    if (state.alive && which === state.which) draw(answer);
+  };
+  const draw = (answer) => {
+    text(lead, `${answer.unacknowledged ? plural(answer.unacknowledged, "alert waits", "alerts wait") : "Nothing waits"} for somebody${answer.open > answer.unacknowledged ? `, ${answer.open - answer.unacknowledged} seen to` : ""}`);
+    const groups = (state.which === "closed" ? [["closed", ""]] : GROUPS)
+      .map(([name, words]) => ({ name, words, alerts: order(answer.alerts.filter((one) => one.state === name), name) }))
+      .filter((group) => group.alerts.length);
+    if (!groups.length) return nothing(list, state.which);
+    list.querySelectorAll(":scope > :not([data-key])").forEach((node) => node.remove());
+    keyed(list, groups, (group) => group.name, section, (node, group) => {
+      text(node.firstChild, group.words ? `${group.words} (${group.alerts.length})` : "Over, the newest first");
+      keyed(node.lastChild, group.alerts, (one) => one.id, (one) => alertCard(one, acknowledge), (card, one) => card.update(one));
+    });
+  };
+  const tick = async () => {
+    clearTimeout(state.timer);
+    if (!document.hidden) await load().catch(() => {});
+    if (state.alive && !document.hidden) state.timer = setTimeout(tick, EVERY_MS);
+  };
+  document.addEventListener("visibilitychange", tick);
+  await load();
+  state.timer = setTimeout(tick, EVERY_MS);
+  return () => {
+    state.alive = false;
+    clearTimeout(state.timer);
+    document.removeEventListener("visibilitychange", tick);
+  };
+}
+
+function order(alerts, name) {
+  if (name === "closed") return alerts;
+  return alerts.sort((a, b) => RANK[a.kind] - RANK[b.kind] || a.opened_at.localeCompare(b.opened_at));
+}
+
+function section() {
+  return el("section", {}, el("h2", { class: "alerts-group" }), el("div", { class: "alerts-cards" }));
+}
+
+function nothing(list, which) {
+  if (list.firstElementChild?.className === "empty" && list.dataset.which === which) return;
+  list.dataset.which = which;
+  fill(list, which === "closed"
+    ? empty("alerts", "No alert yet", "What was open and is over is listed here.")
+    : empty("ok", "Nothing to see to", "No alert is open. A shelf that runs low, runs out, holds the wrong product or can't be seen comes up here by itself."));
+  if (which === "open") say("No alert is open.");
 }

@@ -4,6 +4,8 @@ import { badge, el, fill, keyed, text } from "../../dom.js";
 import { duration, facings, percent, plural, product } from "../../words.js";
 import { sorted } from "./shelves.js";
 
+const PLAIN = "all read";
+
 export function table() {
   const body = el("tbody", {});
   const columns = ["Product", "Shelf", "Facings", "Status", "Sure", "Slots"];
@@ -22,7 +24,7 @@ export function table() {
 function makeRow() {
   const name = el("th", { scope: "row" });
   const [shelf, count, mark, sure, slots] = ["Shelf", "Facings", "Status", "Sure", "Slots"].map((label) =>
-    el("td", { "data-label": label, class: label === "Facings" || label === "Sure" ? "nowrap tabular" : null }));
+    el("td", { "data-label": label, class: `live-cell-${label.toLowerCase()}` }));
   const row = el("tr", {}, name, shelf, count, mark, sure, slots);
   row.update = (one) => {
     text(name, product(one.item.sku));
@@ -34,6 +36,7 @@ function makeRow() {
     }
     text(sure, percent(one.item.confidence));
     text(slots, slotsOf(one));
+    row.classList.toggle("live-plain", slots.textContent === PLAIN);
   };
   return row;
 }
@@ -50,5 +53,5 @@ function slotsOf({ shelf, item }) {
     else if (slot.state === "empty") said.push(`${slot.id} is empty`);
   }
   if (said.length > 4) said.splice(3, said.length, `${plural(said.length - 3, "more slot")} so`);
-  return said.join("; ") || "all read";
+  return said.join("; ") || PLAIN;
 }
