@@ -13,7 +13,7 @@ SHARED = {"shelf", "bundle", "regions", "inference", "exits", "signature"}
 """What the converter and the trainer may import of the agent."""
 CORE = (
     *("shelf", "regions", "counting", "pipeline", "messages", "annotate"),
-    *(f"alerts/{part}" for part in ("levels", "policy", "hours")),
+    *(f"alerts/{part}" for part in ("levels", "policy", "hours", "book", "keeping", "records", "bodies")),
 )
 """Modules that take values and return values."""
 OUTSIDE = {"time", "os", "socket", "sqlite3", "logging", "threading", "random", "paho", "subprocess"}
