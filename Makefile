@@ -36,6 +36,7 @@ unit: $(VENV)/ready
 
 system: $(VENV)/ready
 	@deploy/setup-system.sh test
+	@deploy/setup-web.sh
 	$(VENV)/bin/pytest tests -m system -rP
 
 # The demo's model: drawings of the products → a network → an int8 bundle. About 10 minutes on two cores.
