@@ -121,7 +121,7 @@ class ShelfView(BaseModel):
 
 
 class Live(BaseModel):
-    """Everything at a moment; `version` rises with each that is new."""
+    """Everything at a moment; `version` rises with each that is new. `alerts_open` counts those nobody sees to yet."""
 
     version: int
     ts: str
