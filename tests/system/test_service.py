@@ -5,11 +5,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from benchmarks.faults import device, nspawn, unit
 from benchmarks.faults.device import secrets_seen
 from benchmarks.faults.unit import Bench
-from benchmarks.parts import wait_for
+from benchmarks.parts import free_port, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -135,6 +136,39 @@ def test_a_reload_keeps_the_process(here):
         wait_for(lambda now_s=now_s: here.listener.since(now_s, "/state"), 15)
         assert here.service.status == before
     assert "misspelt" in here.service.journal()
+
+
+def test_the_page_is_served_in_the_unit(here):
+    """Beyond loopback it needs a password: root writes it, systemd hands over its hash, and nobody else can read it."""
+    root, port = here.service.machine.root, free_port()
+    path = root / "etc/shelfwatch/agent.toml"
+    good = path.read_text(encoding="utf-8")
+    page = f"""
+[dashboard]
+enabled = true
+host = "0.0.0.0"
+port = {port}
+password_file = "${{CREDENTIALS_DIRECTORY}}/page-password"
+"""
+    asked = "printf 'four words in a row\\nfour words in a row\\n' | shelf-agent password"
+    here.service.machine.run("sh", "-c", asked)
+    stored = root / "etc/shelfwatch/page-password"
+    assert (stored.stat().st_mode & 0o777, stored.stat().st_uid) == (0o600, 0)
+    path.write_text(good + page, encoding="utf-8")
+    try:
+        here.service.command("restart")
+        with requests.Session() as http:
+            url = f"http://127.0.0.1:{port}/api"
+            assert http.get(f"{url}/live", timeout=10).status_code == 401
+            assert http.post(f"{url}/session", json={"password": "four words in a row"}, timeout=10).ok
+            picture = f"{url}/cameras/shelf-cam/picture"
+            wait_for(lambda: http.get(picture, timeout=10).headers["content-type"] == "image/jpeg", 15)
+            health = {each["what"]: each["level"] for each in http.get(f"{url}/health", timeout=10).json()["findings"]}
+            assert health["camera shelf-cam"] == health["broker"] == health["model"] == "ok"
+            assert health["page"] == "warn"  # not encrypted
+    finally:
+        path.write_text(good, encoding="utf-8")
+        here.service.command("restart")
 
 
 def test_inference_in_the_unit_is_as_fast_as_outside(here):
