@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from edge_agent.dashboard import alerts, health, history, live, review, shelves, signing
+from edge_agent.dashboard import alerts, health, history, live, metrics, review, shelves, signing
 from edge_agent.dashboard.access import Access
 from edge_agent.dashboard.answers import answer_errors
 from edge_agent.dashboard.behind import Behind
@@ -25,6 +25,7 @@ def app_of(behind: Behind, access: Access) -> FastAPI:
     app.include_router(live.router(behind, pictures), prefix="/api")
     for view in (shelves, history, alerts, review, health, signing):
         app.include_router(view.router(behind), prefix="/api")
+    app.include_router(metrics.router(behind))
     app.mount("/", StaticFiles(directory=STATIC, html=True), name="static")
     describe = app.openapi
     app.openapi = lambda: _secured(describe(), access)  # type: ignore[method-assign]
