@@ -134,7 +134,7 @@ class AlertsSection(Section):
         60, ge=0, le=DAY_S, description="Seconds that another product must stand in a slot, or no longer."
     )
     view_lost_hold_s: float = Field(
-        120, ge=0, le=DAY_S, description="Seconds that slots must be unknown before their view counts as lost."
+        300, ge=0, le=DAY_S, description="Seconds that slots must be unknown before their view counts as lost."
     )
     low_fraction: Share = Field(
         0.34, description="Share of the planned facings at or below which stock is low, where `low_at` says nothing."
@@ -152,10 +152,11 @@ class AlertsSection(Section):
         " together they are one.",
     )
     cool_down_s: float = Field(
-        600,
+        3600,
         ge=0,
         le=DAY_S,
-        description="An alert that is over and begins again within so many seconds is the same one, and no news.",
+        description="An alert that is over and begins again within so many seconds is the same one: it is told again"
+        " only if it lasts for a quarter of an hour.",
     )
     remind_after_s: float = Field(
         3600,
@@ -163,7 +164,7 @@ class AlertsSection(Section):
         le=7 * DAY_S,
         description="Seconds after which an alert that nobody has acknowledged is told again; 0: never.",
     )
-    reminders: int = Field(3, ge=0, le=100, description="How often it is told again, at most.")
+    reminders: int = Field(1, ge=0, le=100, description="How often it is told again, at most.")
     evidence: Literal["off", "device", "mqtt"] = Field(
         "device",
         description="Two small pictures of the slot, before and after: kept on the `device`, sent with the event as"

@@ -24,6 +24,8 @@ Again = tuple[Entry, Member, Entry | None]
 """An alert that begins again, its member that does, and the worse alert that it comes from, if it eased."""
 OPEN_MAX = 500
 """How many alerts may be open; beyond it the oldest is given up."""
+LASTS_S = 900.0
+"""What begins again within the cool-down and lasts for so long is told again."""
 CLOSED_HOURS_S = 10.0
 """Out of hours what waits is looked at this often."""
 
@@ -132,7 +134,7 @@ def _reopened(book: Book, again: Again, alert: Alert, now: Moment, policy: Polic
         fresh,
         acknowledged=eased.acknowledged if eased is not None else None,
         reopened=entry.reopened + 1,
-        due_s=now.clock_s + min(policy.remind_after_s, policy.cool_down_s),
+        due_s=min(_remind_s(now, policy), now.clock_s + LASTS_S),
     )
     return book.with_entry(fresh), [Telling(entry.kind, fresh, alert, now.at, alert.message)]
 

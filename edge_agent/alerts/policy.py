@@ -22,7 +22,7 @@ class Patience:
 
     stock_s: float = 30.0
     misplaced_s: float = 60.0
-    view_s: float = 120.0
+    view_s: float = 300.0
     restocked_fraction: float = 0.5
     dark_is_lost: bool = False
 
@@ -48,16 +48,16 @@ class Policy:
     """What becomes of what was found. All durations are in seconds.
 
     `group_s` is how long an alert waits for others of its kind in its aisle. One that ended and begins again within
-    `cool_down_s` is the same one. An alert that nobody acknowledges is told again every `remind_after_s`, at most
-    `reminders` times; 0 is never. `hours` of None is always open. The book keeps `keep_closed` alerts that are
-    over, for `keep_days`.
+    `cool_down_s` is the same one, and told again only if it lasts. An alert that nobody acknowledges is told again
+    every `remind_after_s`, at most `reminders` times; 0 is never. `hours` of None is always open. The book keeps
+    `keep_closed` alerts that are over, for `keep_days`.
     """
 
     patience: Patience = field(default_factory=Patience)
     group_s: float = 15.0
-    cool_down_s: float = 600.0
+    cool_down_s: float = 3600.0
     remind_after_s: float = 3600.0
-    reminders: int = 3
+    reminders: int = 1
     hours: Hours | None = None
     keep_closed: int = 200
     keep_days: float = 14.0

@@ -72,10 +72,11 @@ protocol = "{protocol}"
 path = "outbox.db"
 {dashboard}
 [alerts]
-hold_s = 3
 misplaced_hold_s = 5
 view_lost_hold_s = 5
 group_s = 1
+cool_down_s = 30
+hold_s = 3
 
 [[cameras]]
 id = "{CAMERA}"

@@ -146,7 +146,7 @@ def test_the_same_again_within_the_cool_down_is_no_news():
 
 
 def test_what_begins_again_and_lasts_is_reminded_of():
-    """A shelf that was acknowledged, filled and is empty again is not forgotten: after the cool-down it is told."""
+    """A shelf that was acknowledged, filled and is empty again is not forgotten: in a quarter of an hour it is told."""
     store = Store()
     store.find(edge("out_of_stock"))
     store.wait(20)
@@ -155,7 +155,7 @@ def test_what_begins_again_and_lasts_is_reminded_of():
     store.wait(60)
     assert store.find(edge("out_of_stock")) == [("out_of_stock", False)]
     assert store.book.open[0].acknowledged is None
-    assert store.wait(601) == [("reminder", True)]
+    assert store.wait(901) == [("reminder", True)]
 
 
 def test_low_that_becomes_out_is_news_and_out_that_becomes_low_is_not():

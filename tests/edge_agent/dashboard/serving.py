@@ -1,7 +1,7 @@
 """A real agent with its page, on a free port: a camera that shows a few drawn pictures in turn, and no broker."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -88,12 +88,12 @@ class Page:
 
 
 @contextmanager
-def served(folder: Path, *tables: str, verify: str | bool = True) -> Iterator[Page]:
-    """An agent with its page; `tables` are lines of its configuration, those of [dashboard] first."""
+def served(folder: Path, *tables: str, verify: str | bool = True, edit: Callable[[str], str] = str) -> Iterator[Page]:
+    """An agent with its page; `tables` are lines of its configuration, [dashboard] first; `edit` changes it."""
     path = write_config(folder, port=9, page=0)  # nobody listens on port 9: it counts without a broker
     dashboard, *others = (*tables, "")
     text = path.read_text(encoding="utf-8").replace("enabled = true\n", f"enabled = true\n{dashboard}\n")
-    path.write_text("\n".join([text, *others]), encoding="utf-8")
+    path.write_text(edit("\n".join([text, *others])), encoding="utf-8")
     camera = Slides()
     with Agent(load(path), sources={CAMERA: camera}, path=path) as agent:
         thread = threading.Thread(target=agent.run)
