@@ -3,6 +3,7 @@
 All of it is real: the agent with the bundled model, an MQTT broker, the page; only the camera is drawn.
 """
 
+import re
 import threading
 import time
 from collections.abc import Iterable
@@ -97,7 +98,7 @@ class Shop:
         self.broker = EmbeddedBroker(0) if broker is None else None
         self.mqtt_port = self.broker.port if self.broker is not None else broker or 0
         self.path = write_config(folder, port=self.mqtt_port, heartbeat_s=5)
-        text = self.path.read_text().replace("hold_s = 3", "hold_s = 0.5")
+        text = re.sub(r"^(\w*hold_s|group_s) = .*", r"\1 = 0.5", self.path.read_text(), flags=re.MULTILINE)
         if "[dashboard]" not in more:
             more += f"\n[dashboard]\nenabled = true\nport = {port}\n"
         self.path.write_text(text + "\n" + more)

@@ -49,6 +49,8 @@ class EmbeddedBroker:
             asyncio.run_coroutine_threadsafe(self._broker.shutdown(), self._loop).result(START_TIMEOUT_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(START_TIMEOUT_S)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     async def _start(self) -> None:
         config = {

@@ -30,8 +30,10 @@ function build(main) {
   const all = table();
   main.append(head, answer.node, troubles, el("div", { class: "live-columns" }, shelves, cameras), all.node);
   const shown = new Map();
-  let before = null;
+  let before = null, alerts = null;
   const update = (live) => {
+    if (alerts !== null && alerts !== live.alerts_open) dispatchEvent(new Event("alerts-changed"));
+    alerts = live.alerts_open;
     answer.update(live);
     keyed(cameras, live.cameras, (one) => one.id, (one) => {
       const made = camera(troubles);

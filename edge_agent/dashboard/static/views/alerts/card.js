@@ -14,7 +14,7 @@ export function alertCard(alert, acknowledge) {
   const title = el("h3", { tabindex: "-1", id: `alert-${alert.id}` }), lasting = el("span", { class: "nowrap tabular strong" });
   const where = el("p", { class: "muted small" }), more = el("div", { class: "stack tight" }), foot = el("div", {});
   const node = el("article", { class: "card alerts-card", dataset: { kind }, "aria-labelledby": title.id },
-    el("div", { class: "row spread" }, badge(kind, words), lasting), title, where, more, foot);
+    el("div", { class: "row spread" }, badge(kind, words), lasting), title, where, foot, more);
   node.update = (now) => {
     text(title, titleOf(now));
     text(where, whereOf(now));
@@ -23,7 +23,7 @@ export function alertCard(alert, acknowledge) {
     const key = JSON.stringify(now);
     if (node.dataset.all === key) return;
     node.dataset.all = key;
-    fill(more, evidence(now), reasons(now), members(now), history(now));
+    fill(more, history(now), evidence(now), members(now), reasons(now));
     if (now.state !== "open" && now.state !== "noted") foot.replaceChildren();
     else if (!foot.querySelector("form")) fill(foot, hands(now, foot, acknowledge));
   };
@@ -88,7 +88,7 @@ function history(alert) {
 function hands(alert, foot, acknowledge) {
   const by = remembered();
   const form = () => { fill(foot, sheet(alert, foot, acknowledge)); foot.querySelector("input").focus(); };
-  const go = button("I’m on it", async () => {
+  const go = button("I'm on it", async () => {
     if (!by) return form();
     go.disabled = true;
     await acknowledge(alert, by, "").catch((error) => { go.disabled = false; failed(error); });
@@ -99,7 +99,7 @@ function hands(alert, foot, acknowledge) {
 function sheet(alert, foot, acknowledge) {
   const by = el("input", { name: "by", required: true, maxlength: 60, autocomplete: "given-name", value: remembered() });
   const words = el("input", { name: "note", maxlength: 200, autocomplete: "off" });
-  const go = button("I’m on it", () => {}, { kind: "primary", icon: "check", type: "submit" });
+  const go = button("I'm on it", () => {}, { kind: "primary", icon: "check", type: "submit" });
   const form = el("form", { class: "stack tight" },
     field("Your name", by, { hint: "Kept in this browser for next time." }), field("Note (if you like)", words),
     el("div", { class: "alerts-hands" }, go, button("Cancel", () => { fill(foot, hands(alert, foot, acknowledge)); foot.querySelector("button").focus(); })));
