@@ -1,8 +1,9 @@
 """What the agent's eyes see of one camera at any moment of its script, drawn from the library of looks.
 
 A piece that is put somewhere is one example of the library for as long as it stands there: where the network confuses
-that one in some light, it goes on confusing it while the light lasts. Noise is one of a few repeats of the same look,
-another every two seconds, as often as the agent reads a crop that has not changed.
+that one in some light, it goes on confusing it while the light lasts. A share of confusions can be added, each the
+worst kind: sure of itself, for as long as the piece stands in that light. Noise is one of a few repeats of the same
+look, another every two seconds, as often as the agent reads a crop that has not changed.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.week.library import Library
-from benchmarks.week.measuring import GLARE_DX, GLARE_LEVELS, LAMPS, LIGHTS, SCALE, WINDOWS, adapted, standers
+from benchmarks.week.measuring import (
+    GLARE_DX,
+    GLARE_LEVELS,
+    LAMPS,
+    LIGHTS,
+    SCALE,
+    SITUATIONS,
+    WINDOWS,
+    adapted,
+    standers,
+)
 from benchmarks.week.measuring import reach as drawn_reach
 from benchmarks.week.pixels import Glare, Moment, glare_on
 from benchmarks.week.script import HOUR_S, Before, Lamp, Reach, Script
@@ -19,7 +30,7 @@ from benchmarks.week.shop import FPS, Camera
 from benchmarks.week.truth import DAY_S
 from edge_agent.demo.camera import COLUMNS, DEFAULT_POSE, SLOTS
 from edge_agent.pipeline import REREAD_AFTER_S
-from edge_agent.shelf import EMPTY, PictureReason
+from edge_agent.shelf import EMPTY, OCCLUDED, PictureReason
 
 CLEAR_BELOW = 0.03
 """A place of which less than this is covered can be seen."""
@@ -48,14 +59,17 @@ class Look:
 class Eyes:
     """The looks of one camera; times only go forward."""
 
-    def __init__(self, camera: Camera, script: Script, library: Library, *, seed: int) -> None:
-        """Before the first moment of the script."""
+    def __init__(self, camera: Camera, script: Script, library: Library, *, seed: int, confused: float = 0.0) -> None:
+        """Before the first moment of the script; `confused` is the share (0..1) of pieces confused in a light."""
         self._camera, self._script, self._library = camera, script, library
         self._rng = np.random.default_rng([seed, camera.seed, 41])
         self._watched = np.asarray(camera.watched)
         self._of = {label: library.examples(label) for label in library.labels}
         self._class = np.full(SLOTS, library.labels.index(EMPTY))
         self._example = np.zeros(SLOTS, dtype=np.intp)
+        self._confused = confused
+        self._luck = np.ones((SLOTS, SITUATIONS))
+        self._taken_for = np.zeros(SLOTS, dtype=np.intp)
         for place in range(SLOTS):
             self._stand(place, script.start.get(place, EMPTY))
         self._phase = self._rng.uniform(0, 6.3, 4)
@@ -72,6 +86,10 @@ class Eyes:
     def _stand(self, place: int, label: str) -> None:
         self._class[place] = self._library.labels.index(label)
         self._example[place] = self._rng.choice(self._of[label])
+        self._luck[place] = self._rng.uniform(size=SITUATIONS)
+        self._taken_for[place] = self._rng.choice(
+            [n for n, name in enumerate(self._library.labels) if name != OCCLUDED]
+        )
 
     def look(self, t_s: float) -> Look:
         """The look at `t_s` (seconds of the week)."""
@@ -175,8 +193,12 @@ class Eyes:
         beat = int(t_s // REREAD_AFTER_S)
         repeats = self._library.scores.shape[2]
         noise = (np.arange(SLOTS) * 40503 + beat * 2654435761 >> 5) % repeats
+        scores = self._library.scores[self._example, situation, noise]
+        for place in np.flatnonzero(self._luck[np.arange(SLOTS), situation] < self._confused).tolist():
+            one, other = self._class[place], self._taken_for[place]
+            scores[place, [one, other]] = scores[place, [other, one]]
         return (
-            self._library.scores[self._example, situation, noise],
+            scores,
             self._library.bright[self._example, situation].astype(np.float32),
             sunny,
             dazzled,

@@ -29,14 +29,17 @@ TICK_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Something that the agent published: when, and whether the cause was true; `type` and `notify` as in `Telling`."""
+    """Something that the agent published: when, and whether the cause was true; `type` and `notify` as in `Telling`.
+
+    `again` says that it is an alert that was over and has begun again: no new one.
+    """
 
     t_s: float
     type: str
     alert: Alert
     notify: bool
     true: bool
-    caused_s: float
+    again: bool = False
 
 
 @dataclass(slots=True)
@@ -61,18 +64,18 @@ class Verdict:
 
     def by_kind(self) -> dict[str, tuple[int, int]]:
         """For each kind how many were told, and how many of them falsely."""
+        fresh = [one for one in self.told if not one.again]
         return {
-            kind: (
-                sum(one.type == kind for one in self.told),
-                sum(one.type == kind and not one.true for one in self.told),
-            )
+            kind: (sum(one.type == kind for one in fresh), sum(one.type == kind and not one.true for one in fresh))
             for kind in KINDS
         }
 
     def false_by_day(self, cameras: Sequence[str], days: int) -> dict[tuple[str, int], int]:
         """False alerts of each camera on each day."""
         false = Counter(
-            (one.alert.camera, int(one.t_s // DAY_S)) for one in self.told if one.type in KINDS and not one.true
+            (one.alert.camera, int(one.t_s // DAY_S))
+            for one in self.told
+            if one.type in KINDS and not one.true and not one.again
         )
         return {(camera, day): false[camera, day] for camera in cameras for day in range(days)}
 
@@ -80,6 +83,11 @@ class Verdict:
     def rung(self) -> int:
         """How often a person was disturbed, reminders left out."""
         return sum(one.notify and one.type != "reminder" for one in self.told)
+
+    @property
+    def reopened(self) -> int:
+        """How often an alert that was over began again within its cool-down."""
+        return sum(one.again and one.type in KINDS for one in self.told)
 
     @property
     def reminders(self) -> int:
@@ -141,7 +149,8 @@ def told_by_agent(cameras: Sequence[Watched], rules: Rules, policy: Policy, *, u
         book, tellings = take(book, [edge.alert for edge in found], now, policy)
         for one in tellings:
             edge = latest[one.alert.shelf, one.alert.thing]
-            told.append(Told(t_s, one.type, one.alert, one.notify, court.true(edge), court.caused_s(edge)))
+            again = one.entry.reopened > 0 and not one.notify
+            told.append(Told(t_s, one.type, one.alert, one.notify, court.true(edge), again))
     return told
 
 
@@ -162,7 +171,7 @@ def told_at_once(cameras: Sequence[Watched], rules: Rules, policy: Policy) -> li
     """Every edge told as it comes; `policy` is one without patience."""
     court = Court(cameras, rules, policy)
     edges = sorted((edge for camera in cameras for edge in camera.hasty), key=lambda edge: edge.t_s)
-    return [Told(edge.t_s, edge.alert.kind, edge.alert, True, court.true(edge), edge.t_s) for edge in edges]  # noqa: FBT003
+    return [Told(edge.t_s, edge.alert.kind, edge.alert, notify=True, true=court.true(edge)) for edge in edges]
 
 
 def judged(told: list[Told], ends: Sequence[Edge], cameras: Sequence[Watched]) -> Verdict:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from math import inf
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ from edge_agent.demo.visits import Action, Visit, acted, random_stand
 from edge_agent.inference import TfliteClassifier
 from edge_agent.pictures.picture import Judging
 from edge_agent.pipeline import REREAD_FRACTION, TILE_LEVELS, CameraPlan, begin, open_view, step
-from edge_agent.shelf import EMPTY, Frame, Shelf, Slot
+from edge_agent.shelf import EMPTY, Frame, PictureReason, Shelf, Slot
 
 LAMPS = (0.10, 0.24, 0.5, 0.66)
 WINDOWS = (0.03, 0.25, 0.5, 0.75)
@@ -56,6 +57,7 @@ class Effort:
     arms: int = 2
     places: tuple[int, ...] = tuple(range(SLOTS))
     standers: int = 45
+    glare: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +146,7 @@ def standing_of(camera: int, number: int, effort: Effort) -> Standing:
     labels = reader().network.labels
     scores = np.zeros((SLOTS, SITUATIONS, effort.repeats, len(labels)), dtype=np.uint8)
     bright = np.zeros((SLOTS, SITUATIONS), dtype=np.uint8)
-    for situation in range(SITUATIONS):
+    for situation in range(SITUATIONS if effort.glare else len(LIGHTS)):
         for repeat in range(effort.repeats):
             noise = int(rng.integers(1 << 20))
             for some, moment in _moments(contents, situation, noise):
@@ -214,22 +216,20 @@ def delays() -> NDArray[np.float64]:
     full = _full(np.random.default_rng(23))
     calm, dark = Moment(full, ORDINARY), Moment(full, Levels(0.01, 0.01))
     began = datetime(2026, 1, 1, tzinfo=UTC)
+    phases: list[tuple[Moment, PictureReason | None, float]] = [
+        (calm, None, 8.0), (replace(calm, shift=0.05), "moved", 9.0), (calm, None, 6.0), (dark, "dark", 5.0),
+        (calm, None, 6.0),
+    ]  # fmt: skip
     found, seq = [], 0
-    for moment, wanted in (
-        (calm, None),
-        (replace(calm, shift=0.05), "moved"),
-        (calm, None),
-        (dark, "dark"),
-        (calm, None),
-    ):
-        told_s: float | None = None
-        for frame in range(100):
+    for moment, wanted, lasts_s in phases:
+        told_s = inf
+        for frame in range(round(lasts_s * FPS)):
             seq += 1
             image = studio(0).picture(replace(moment, noise=seq))
             state, outcome = step(view, state, Frame("bench", seq, began, seq / FPS, image), reader().network)
-            if told_s is None and outcome.bad == wanted:
-                told_s = frame / FPS
-        found.append(np.inf if told_s is None else told_s)
+            if outcome.bad == wanted:
+                told_s = min(told_s, frame / FPS)
+        found.append(told_s)
     return np.asarray(found[1:])
 
 

@@ -153,7 +153,7 @@ class _Author:
         self.script = Script(dict(self._shelf))
 
     def _depth(self) -> int:
-        return int(self._rng.integers(3, 8))
+        return int(self._rng.integers(5, 13))
 
     def day(self, day: int) -> None:
         """Shoppers over the opening hours, and two deliveries."""
@@ -186,10 +186,10 @@ class _Author:
         if astray and rng.uniform() < 0.02:
             return self._take(now_s, astray[0])
         mood, place = rng.uniform(), int(rng.choice(full, p=weights / weights.sum()))
-        if mood < 0.12:
+        if mood < 0.45:
             return self._reach(now_s, "touch", place)
         gaps = [gap for gap in self._places if self._shelf[gap] == EMPTY]
-        if mood < 0.135 and gaps:
+        if mood < 0.46 and gaps:
             gap, taken = int(rng.choice(gaps)), self._shelf[place]
             if taken != self._camera.planned[gap]:
                 free_s = self._take(now_s, place)

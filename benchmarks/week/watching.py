@@ -47,12 +47,16 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which part of the week to watch: seconds, whether always at the full rate, and where to compare with pixels."""
+    """Which part of the week to watch: seconds, whether always at the full rate, and where to compare with pixels.
+
+    `confused` is the share of pieces that the network takes for something else in a light, beside what it does anyway.
+    """
 
     start_s: float
     end_s: float
     full_rate: bool = False
     spots: tuple[float, ...] = ()
+    confused: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +106,11 @@ def watch_with(
     truth = told(camera, script, plan)
     outs = [one for one in truth.stock_outs(part.end_s) if part.start_s <= one.start_s]
     seen = _Watching(
-        camera, plan, Eyes(camera, script, library, seed=seed), library.labels, Watched(camera.id, truth, outs)
+        camera,
+        plan,
+        Eyes(camera, script, library, seed=seed, confused=part.confused),
+        library.labels,
+        Watched(camera.id, truth, outs),
     )
     for t_s in looks_at(script, part):
         seen.look(t_s, spot=next((spot for spot in part.spots if spot - SPOT_S < t_s <= spot), None))
