@@ -7,21 +7,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from edge_agent.dashboard.access import Access
 from edge_agent.dashboard.behind import Behind
 from edge_agent.dashboard.snapshot import status_of
 from edge_agent.doctor.check import NEARLY_FULL
 from edge_agent.doctor.doctor import still_needed_mb
 from edge_agent.doctor.finding import Finding, doubtful, fine
 from edge_agent.doctor.machine import look_at_clock, look_at_disk, look_at_heat, look_at_memory
+from edge_agent.doctor.page import look_at_page
 from edge_agent.engines import NAMES
 from edge_agent.loop import Feed
 from edge_agent.messages import timestamp
 from edge_agent.running import Running
-from edge_agent.sections import is_loopback
 
 LOOK_AGAIN_S = 5.0
 """The machine is looked at no more often than this, however many ask."""
@@ -53,10 +52,10 @@ def router(behind: Behind) -> APIRouter:
     machine = _Machine(behind.running)
 
     @routes.get("/health", summary="What is wrong with the device, and what to do")
-    async def health(request: Request) -> HealthView:
+    async def health() -> HealthView:
         """No camera is opened for it, and no connection made."""
         looked = await machine.look()
-        findings = [*_of_the_agent(behind.running), *looked.findings, _page(behind.running, request)]
+        findings = [*_of_the_agent(behind.running), *looked.findings]
         return HealthView(
             ts=timestamp(datetime.now(UTC)),
             level=worst(findings),
@@ -106,6 +105,7 @@ class _Machine:
             look_at_clock(),
             look_at_heat(),
             look_at_memory(),
+            look_at_page(settings),
         ]
         return _Looked(time.monotonic(), findings, self._running.vitals())
 
@@ -168,17 +168,3 @@ def _outbox(running: Running) -> Finding:
         taken = f"{taken_mb:.1f} of {section.max_mb} MB"
         return doubtful("outbox", f"{waiting}: {taken}. Soon the oldest are dropped: see broker.")
     return fine("outbox", waiting)
-
-
-def _page(running: Running, request: Request) -> Finding:
-    section, access = running.settings.dashboard, request.scope["state"]["access"]
-    assert isinstance(access, Access)  # noqa: S101 — the guard put it there
-    if is_loopback(section.host):
-        return fine("page", "only this device reaches it" + (", and it asks for a password" if access.password else ""))
-    if not access.encrypted:
-        return doubtful(
-            "page",
-            f"it asks for a password, but is not encrypted: whoever listens in the network of {section.host} can read"
-            " along. Name cert_file and key_file under [dashboard].",
-        )
-    return fine("page", "it asks for a password and is encrypted")

@@ -74,6 +74,10 @@ def _secrets(path: Path, settings: Settings) -> Iterator[tuple[Path, str]]:
         yield settings.broker.password_file, "the broker's password"
     if settings.broker.key_file is not None:
         yield settings.broker.key_file, "this device's private key"
+    if settings.dashboard.password_file is not None:
+        yield settings.dashboard.password_file, "the hash of the page's password"
+    if settings.dashboard.key_file is not None:
+        yield settings.dashboard.key_file, "the private key of the page's certificate"
 
 
 def _open_to_all(path: Path) -> bool:

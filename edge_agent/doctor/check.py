@@ -11,6 +11,7 @@ from edge_agent.capture.clips import clip_info
 from edge_agent.collect import first_frame
 from edge_agent.config import CameraSection, Settings
 from edge_agent.doctor.finding import Finding, doubtful, failed, fine, look, unseen
+from edge_agent.doctor.page import look_at_page
 from edge_agent.engines import NAMES
 from edge_agent.model import labels_or_error, load_model
 from edge_agent.mqtt.broker import broker_of
@@ -25,7 +26,7 @@ NEARLY_FULL = 0.8
 
 
 def check(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterator[Finding]:
-    """Look at configuration, model, outbox, cameras and broker, in this order, each as it is found.
+    """Look at configuration, model, outbox, page, cameras and broker, in this order, each as it is found.
 
     Args:
         path: The configuration file.
@@ -38,6 +39,8 @@ def check(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterator[
         return
     yield look_at_model(settings)
     yield look_at_outbox(settings)
+    if settings.dashboard.enabled:
+        yield look_at_page(settings)
     for camera in settings.cameras if cameras else ():
         yield look_at_camera(camera)
     if broker:

@@ -75,7 +75,7 @@ class Page:
     def sign_in(self, http: requests.Session | None = None, password: str = PASSWORD) -> requests.Response:
         """Sign in, and send the token from now on."""
         http = http or self.http
-        answer = http.post(f"{self.url}/api/session", json={"password": password}, timeout=10)
+        answer = http.post(f"{self.url}/api/session", json={"password": password}, timeout=60)
         if answer.ok:
             http.headers["X-CSRF-Token"] = answer.json()["csrf"]
         return answer

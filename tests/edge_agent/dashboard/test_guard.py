@@ -3,12 +3,14 @@
 import re
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
 import pytest
 import requests
 
 from edge_agent.dashboard import guard, passwords, server
+from edge_agent.dashboard.access import HASHING, WAITING_MAX
 from edge_agent.dashboard.throttle import FREE, Throttle
 from edge_agent.demo.store import CAMERA
 from edge_agent.shelf import ConfigError
@@ -138,12 +140,34 @@ def test_only_names_of_this_device_are_answered(page):
 
 def test_passwords_cannot_be_tried_at_will(page):
     """After a few wrong ones even the right one has to wait, and the answer says for how long."""
-    for _ in range(FREE):
+    for number in range(FREE):
+        page.http.headers["X-Forwarded-For"] = f"10.0.0.{number}"  # nobody believes it
         assert page.sign_in(password="wrong" * 3).status_code == 401
     answer = page.sign_in()
     assert answer.status_code == 429
     assert 1 <= int(answer.headers["Retry-After"]) <= 2
     assert page.sign_in(password="x" * 300).status_code == 422
+
+
+def test_a_flood_of_sign_ins_is_bounded(page):
+    """Few are hashed together and few wait; the others come again later, and the page answers meanwhile."""
+    with ThreadPoolExecutor(16) as crowd:
+        answers = [crowd.submit(page.sign_in, page.browser()) for _ in range(16)]
+        assert page.get("/api/session", page.browser()).elapsed.total_seconds() < 1
+        statuses = [answer.result().status_code for answer in answers]
+    assert set(statuses) <= {200, 429}
+    assert statuses.count(200) >= HASHING + WAITING_MAX - 1
+    assert page.agent.page.access.trying == 0
+
+
+def test_nobody_chooses_the_secret_of_his_session(page):
+    """A cookie that was made up, or planted before the sign-in, is none afterwards."""
+    name = page.agent.page.access.cookie
+    page.http.cookies.set(name, "planted", domain="127.0.0.1", path="/")
+    assert page.get("/api/live").status_code == 401
+    before = page.sign_in().cookies[name]
+    assert page.sign_in().cookies[name] != before != "planted"
+    assert requests.get(f"{page.url}/api/live", cookies={name: before}, timeout=10).status_code == 401
 
 
 def test_every_answer_tells_the_browser_to_keep_to_the_rules(page):
