@@ -87,7 +87,7 @@ function parsed(text) {
   }
 }
 
-// Order of shelves: the worst kind, then whatever has waited longest, then names.
+// Order of shelves: the worst kind first, then by name, so that a row stays where it is while nothing changes.
 export function worse(a, b) {
   return KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || a.key.localeCompare(b.key);
 }

@@ -36,7 +36,7 @@ def morning():
         with hearing(broker.port) as heard:
             with agent_at_work(Path(folder), broker.port, camera):
                 play(camera, heard)
-            wait_for(lambda: heard.messages[-1][1] == b"offline")
+            wait_for(lambda: any(payload == b"offline" for _, payload, _ in list(heard.messages)), what="offline")
             stored = "SELECT count(*) FROM shelf_event"
             wait_for(lambda: rows(conninfo, stored) == [(len(heard.of("/event")),)], what="the last event")
         yield Morning(heard, conninfo)
