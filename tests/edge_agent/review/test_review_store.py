@@ -42,7 +42,8 @@ def test_a_crop_says_itself_what_is_known_of_it():
     """It stands in the PNG, which every reader of pictures still reads."""
     png = with_about(PNG, about())
     assert about_of(png[:1000]) == about()
-    assert (cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR) == cv2.imdecode(np.frombuffer(PNG, np.uint8), 1)).all()
+    seen, made = (cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_COLOR) for one in (png, PNG))
+    assert (seen == made).all()
     assert about_of(PNG) is None
 
 

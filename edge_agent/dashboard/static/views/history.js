@@ -44,7 +44,7 @@ class View {
     main.append(heading("History", `Facings over time. Times are those of this browser (${zone}).`, this.as, this.csv),
       el("div", { class: "history-controls" }, field("Shelf", this.shelf), field("Product", this.sku),
         segmented(WORDS, this.span, (span) => this.choose(span), "Span of time"), this.own),
-      legend(), this.body);
+      this.legend = legend(), this.body);
     this.watch = new ResizeObserver(() => this.charts.forEach((one) => one.draw()));
     this.watch.observe(this.body);
   }
@@ -103,6 +103,7 @@ class View {
 
   draw() {
     this.charts = [];
+    this.legend.hidden = this.table;
     const { series, alerts } = this.found;
     if (!series.length) {
       fill(this.body, nothing(this.there));

@@ -16,10 +16,12 @@ export function chart(series, alerts, found) {
     el("div", { class: "row spread" }, el("h2", {}, series.sku, el("span", { class: "muted small" }, ` ${series.shelf}`)), said), place);
   const steps = series.steps.map((step) => ({ ...step, at: new Date(step.at).getTime() }));
   const span = [new Date(found.start).getTime(), Math.min(new Date(found.end).getTime(), new Date(found.now).getTime())];
-  const rest = () => text(said, steps.length ? `${place.dataset.live ? "now" : "last"}: ${words(steps.at(-1))}` : "");
+  const rest = () => text(said, steps.length ? `at last ${words(steps.at(-1))}` : "");
+  let drawn = 0;
   const draw = () => {
     const width = Math.max(220, Math.floor(place.clientWidth));
-    if (!place.clientWidth) return;
+    if (!place.clientWidth || width === drawn) return; // what has the focus keeps it
+    drawn = width;
     const scale = scales(steps, span, width);
     fill(place, plot(series, steps, scale, id), alerts.map((alert) => mark(alert, scale, said, rest)));
     const picture = place.firstElementChild;
@@ -66,7 +68,7 @@ function plot(series, steps, scale, id) {
   const hatch = `history-hatch-${id}`;
   const ends = steps.map((step, place) => ({ ...step, until: steps[place + 1]?.at ?? to }));
   const bands = ends.filter((step) => step.count === null);
-  if (!steps.length || steps[0].at > from) bands.unshift({ at: from, until: steps[0]?.at ?? to });
+  if (!steps.length || steps[0].at > from) bands.unshift({ at: from, until: steps[0]?.at ?? to, before: true });
   const known = steps.filter((step) => step.count !== null).map((step) => step.count);
   const sum = known.length ? `between ${Math.min(...known)} and ${Math.max(...known)} facings` : "never known";
   return svg("svg", { class: "history-svg", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img",
@@ -74,7 +76,7 @@ function plot(series, steps, scale, id) {
   svg("defs", {}, svg("pattern", { id: hatch, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
     svg("line", { class: "hatch", x1: 0, y1: 0, x2: 0, y2: 6 }))),
   ticks(scale),
-  bands.map((band) => svg("rect", { class: "unknown", x: x(band.at), y: TOP, width: Math.max(1.5, x(band.until) - x(band.at)), height: HEIGHT - TOP - BOTTOM, fill: `url(#${hatch})` })),
+  bands.map((band) => svg("rect", { class: band.before ? "unknown before" : "unknown", x: x(band.at), y: TOP, width: Math.max(1.5, x(band.until) - x(band.at)), height: HEIGHT - TOP - BOTTOM, fill: `url(#${hatch})` })),
   svg("path", { class: "expected", d: line(ends, (step) => step.expected, scale) }),
   series.low_at !== null && series.low_at > 0 && svg("line", { class: "low", x1: LEFT, x2: width - RIGHT, y1: y(series.low_at), y2: y(series.low_at) }),
   svg("path", { class: "under", d: area(ends, scale) }),

@@ -15,7 +15,7 @@ export function table(series, alerts, found) {
     el("caption", {}, `${series.sku} on ${series.shelf}${rows.length > MOST ? `, the newest ${MOST} of ${rows.length}; the CSV file has all` : ""}`),
     el("thead", {}, el("tr", {}, ["From", "Facings", "State"].map((name) => el("th", { scope: "col" }, name)))),
     el("tbody", {}, rows.slice(0, MOST).map((row) => el("tr", {},
-      el("th", { scope: "row", class: "num nowrap" }, moment(row.at, span)),
+      el("th", { scope: "row", class: "nowrap" }, moment(row.at, span)),
       el("td", { "data-label": "Facings" }, row.words),
       el("td", { "data-label": "State" }, row.what))))));
 }
