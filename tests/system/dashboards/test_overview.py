@@ -206,7 +206,7 @@ def test_an_open_alert_is_shown_with_who_is_on_it(opened, chain):
     page = opened().page
     camera.put(7, None)
     expect(page.locator("#alert-list")).to_contain_text("demo / shelf-1: shelf drinks: lemon-tea is out of stock, for ")
-    (alert,) = fleet.heard.of("/alerts")[-1]["alerts"]
+    (alert,) = (one for one in fleet.heard.of("/alerts")[-1]["alerts"] if one["kind"] == "out_of_stock")
     fleet.command("demo/shelf-1", "acknowledge", {"alert": alert["id"], "by": "Ana"})
     expect(page.locator("#alert-list")).to_contain_text("Ana is on it")
     camera.put(7, "lemon-tea")
