@@ -126,6 +126,10 @@ class Delivery:
             for body in bodies:
                 self.diary.keep(body, items.get(body.get("shelf", ""), ()))
 
+    def said(self) -> dict[str, Count]:
+        """What was last said of each shelf that was heard of, also while its camera is gone. From any thread."""
+        return {shelf: said.count for shelf, said in list(self._last.items())}
+
     def _before(self, shelf: str, slots: tuple[str, ...]) -> Count | None:
         """What was last said of a shelf; None where nothing was, or of other slots."""
         said = self._last.get(shelf)

@@ -1,7 +1,7 @@
 """`/metrics`: what Prometheus reads of the device, found out at the moment it asks.
 
-Nothing is counted for it: the figures are those of the health message, of the newest picture of each camera, and of the
-book of alerts. A count that is unknown has no sample, and `shelfwatch_item_unknown` says so: a rule on `count == 0`
+Nothing is counted for it: the figures are those of the health message, of the states that were published last, and of
+the book of alerts. A count that is unknown has no sample, and `shelfwatch_item_unknown` says so: a rule on `count == 0`
 never fires for a shelf that cannot be read.
 """
 
@@ -114,17 +114,21 @@ class Metrics(Collector):
         unknown = _gauge("item_unknown", "1 while the count is unknown.", labels=item)
         hidden = _gauge("shelf_unknown_slots", "Slots that cannot be vouched for.", labels=("shelf", "camera"))
         status = _gauge("shelf_status", "1 for the status in force.", labels=("shelf", "camera", "status"))
-        for shelf in (shelf for outcome in list(running.seen.values()) for shelf in outcome.counts):
-            hidden.add_metric([shelf.shelf, shelf.camera], shelf.unknown_slots)
+        said = running.outlet.delivery.said()
+        for shelf in (shelf for feed in list(running.feeds) for shelf in feed.watch.shelves):
+            now = said.get(shelf.id)
+            hidden.add_metric([shelf.id, shelf.camera], len(shelf.slots) if now is None else now.unknown_slots)
+            in_force = "unknown" if now is None else shelf_status(now)
             for word in ("ok", "low", "out", "unknown"):
-                status.add_metric([shelf.shelf, shelf.camera, word], float(shelf_status(shelf) == word))
-            for each in shelf.items:
-                names = [shelf.shelf, shelf.camera, each.sku]
-                if each.count is not None:
+                status.add_metric([shelf.id, shelf.camera, word], float(in_force == word))
+            items = {item.sku: item for item in now.items} if now is not None else {}
+            for sku in shelf.expected | items:
+                names, each = [shelf.id, shelf.camera, sku], items.get(sku)
+                if each is not None and each.count is not None:
                     count.add_metric(names, each.count)
-                least.add_metric(names, each.at_least)
-                expected.add_metric(names, each.expected)
-                unknown.add_metric(names, float(each.count is None))
+                least.add_metric(names, each.at_least if each is not None else 0)
+                expected.add_metric(names, shelf.expected.get(sku, 0))
+                unknown.add_metric(names, float(each is None or each.count is None))
         yield from (count, least, expected, unknown, hidden, status)
 
     def _alerts(self) -> Iterator[Metric]:
