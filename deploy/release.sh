@@ -90,7 +90,8 @@ configuration() { # EXAMPLE: with the paths of a device, and an empty password, 
   if [ ! -e "$etc/agent.toml" ]; then
     (umask 027 && sed -e 's#^bundle = .*#bundle = "/var/lib/shelfwatch/bundle"#' \
       -e 's#^path = "outbox.db".*#path = "/var/lib/shelfwatch/outbox.db"#' "$1" >"$etc/agent.toml")
-    own root:shelfwatch "$etc/agent.toml" # a reload reads it as the agent's user
+    own root:shelfwatch "$etc/agent.toml" # a reload reads it as the agent's user, and the page saves shelves into it
+    chmod 0660 "$etc/agent.toml"
   fi
   [ -e "$etc/broker-password" ] || (umask 077 && : >"$etc/broker-password") # root's alone: systemd hands it over
 }

@@ -54,7 +54,7 @@ def configure(root: Path, *, port: int, source: str, name: str = "agent") -> Pat
     path = etc / f"{name}.toml"
     path.write_text(text, encoding="utf-8")
     shutil.chown(path, 0, (root / "var/lib/shelfwatch").stat().st_gid)
-    path.chmod(0o640)
+    path.chmod(0o660)  # as the installation makes it
     password = etc / ("broker-password" if name == "agent" else f"{name}.broker-password")
     password.write_text(PASSWORD + "\n", encoding="utf-8")
     password.chmod(0o600)

@@ -68,7 +68,7 @@ def obstacle(path: Path | None) -> str | None:
     if not path.is_file():
         return f"there is no file {path} any more. Put it back"
     if not os.access(path, os.W_OK):
-        return f"{path} may not be written by the agent. Give it write access, or edit the file by hand"
+        return f"{path} may not be written by the agent. Give it access (sudo chmod g+w {path}), or edit it by hand"
     if not _may_replace(path) and _aside() is None:
         return f"nothing may be written into the folder {path.parent}. Give the agent access, or edit the file by hand"
     return None

@@ -177,3 +177,12 @@ def test_a_slot_of_a_grid_may_have_no_product(tmp_path):
     path.write_text(GOOD.replace('"cola", "milk", "milk"', '"cola", "", "milk"'))
     _, grid = config.load(path, labels=LABELS).shelves_of("cam1")
     assert [slot.product for slot in grid.slots] == ["cola", None, "milk"]
+
+
+def test_a_camera_may_have_no_shelf_yet(tmp_path):
+    """A fresh device has a camera and a model; its shelves are drawn on the page."""
+    path = tmp_path / "agent.toml"
+    path.write_text(GOOD[: GOOD.index("[[shelves]]")])
+    settings = config.load(path, labels=LABELS)
+    assert settings.shelves == []
+    assert settings.shelves_of("cam1") == ()

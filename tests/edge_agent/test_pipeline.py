@@ -198,3 +198,14 @@ def test_a_clock_that_jumps_changes_nothing(shelf, classifier, clock):
     steady = journey(lambda n: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=n / 10))
     assert any(alerts for _, _, alerts, *_ in steady)
     assert journey(CLOCKS[clock]) == steady
+
+
+def test_a_camera_without_slots_is_judged_and_nothing_is_counted(classifier):
+    """Before its shelves are drawn: no crop is read, and a dark picture is said to be dark."""
+    watch = Watch(CameraPlan("cam1", (), Rules(), Patience(1.0, 1.0, 1.0), Judging()))
+    outcomes = [watch.take(frame, classifier) for frame in frames((1, "cola cola cola milk"))]
+    assert all((outcome.counts, outcome.observations, outcome.read) == ((), (), 0) for outcome in outcomes)
+    for at, frame in enumerate(frames((4, "cola cola cola milk"))):
+        outcome = watch.take(replace(frame, clock_s=2 + at / 10, image=np.zeros_like(frame.image)), classifier)
+    assert (outcome.bad, outcome.declared) == ("dark", "dark")
+    assert watch.miss(at=frame.captured_at, clock_s=99.0).counts == ()

@@ -166,9 +166,31 @@ password_file = "${{CREDENTIALS_DIRECTORY}}/page-password"
             health = {each["what"]: each["level"] for each in http.get(f"{url}/health", timeout=10).json()["findings"]}
             assert health["camera shelf-cam"] == health["broker"] == health["model"] == "ok"
             assert health["page"] == "warn"  # not encrypted
+            _shelves_are_saved(http, url, path)
     finally:
         path.write_text(good, encoding="utf-8")
         here.service.command("restart")
+
+
+def _shelves_are_saved(http, url, path):
+    """Into a file of root's that the agent's group may write: it stays the same file, and nothing is made beside it."""
+    before, names = path.stat(), sorted(each.name for each in path.parent.iterdir())
+    found = http.get(f"{url}/shelves", timeout=10).json()
+    assert found["obstacle"] is None
+    found["shelves"][0]["low_at"] = {"cola-can": 1}
+    edit = {"shelves": found["shelves"], "revision": found["revision"]}
+    http.headers["X-CSRF-Token"] = http.get(f"{url}/session", timeout=10).json()["csrf"]
+    saved = http.put(f"{url}/shelves", json=edit, timeout=60)
+    assert saved.json()["message"] == "shelf-cam counts anew", saved.text
+    text, after = path.read_text(encoding="utf-8"), path.stat()
+    assert "low_at = {cola-can = 1}" in text
+    assert text.startswith("# The configuration of the demo")
+    assert (after.st_ino, after.st_mode, after.st_uid) == (before.st_ino, before.st_mode, 0)
+    assert sorted(each.name for each in path.parent.iterdir()) == names
+    path.chmod(0o640)
+    assert "chmod g+w" in http.get(f"{url}/shelves", timeout=10).json()["obstacle"]
+    assert http.put(f"{url}/shelves", json=edit, timeout=10).status_code == 409
+    path.chmod(0o660)
 
 
 def test_inference_in_the_unit_is_as_fast_as_outside(here):

@@ -18,7 +18,7 @@ from edge_agent.demo.store import write_config
 from edge_agent.doctor import doctor as doctor_of_all
 from edge_agent.doctor import network
 from edge_agent.doctor.access import look_at_permissions
-from edge_agent.doctor.check import agent_runs, look_at_outbox
+from edge_agent.doctor.check import agent_runs, check, look_at_outbox
 from edge_agent.doctor.doctor import examine
 from edge_agent.doctor.finding import doubtful, exit_status, failed, fine, look
 from edge_agent.doctor.machine import look_at_clock, look_at_disk, look_at_heat, look_at_memory
@@ -427,3 +427,14 @@ def test_a_certificate_of_our_own_is_told_before_it_expires(tmp_path, days, leve
 def test_a_connection_without_encryption_has_no_certificates():
     """There is no line for what there isn't."""
     assert look_at_certificates(Broker("127.0.0.1")) is None
+
+
+def test_a_camera_without_a_shelf_is_a_warning(store):
+    """The day of the installation: all else is looked at, and what to do is said."""
+    path = store()
+    text = path.read_text()
+    path.write_text(text[: text.index("[[shelves]]")])
+    found = {each.what: each for each in check(path, cameras=False, broker=False)}
+    assert found["configuration"].level == "ok"
+    assert found["shelves"].level == "warn"
+    assert 'camera "shelf-cam" sees no shelf' in found["shelves"].words

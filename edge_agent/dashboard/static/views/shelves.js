@@ -55,8 +55,7 @@ class View {
     for (const camera of this.aims) del(`cameras/${camera}/aim`).catch(() => {});
     this.panel.close();
     this.stage.close();
-    clearTimeout(this.checking);
-    clearTimeout(this.looking);
+    for (const timer of [this.checking, this.looking, this.rendering]) clearTimeout(timer);
     removeEventListener("beforeunload", this.unload);
     document.removeEventListener("click", this.leaving, true);
     this.gone = true;
@@ -109,8 +108,8 @@ class View {
     this.unsaved.dataset.on = String(dirty && !obstacle);
     const words = dirty ? "Not saved yet." : "";
     if (this.state.textContent !== words) this.state.textContent = words;
-    if (this.panel.node.contains(document.activeElement)) setTimeout(() => this.stage.render()); // Tab may be on its way
-    else this.stage.render();
+    clearTimeout(this.rendering);
+    this.rendering = setTimeout(() => this.stage.render()); // later: Tab may be on its way to what is drawn now
     this.panel.render();
     const written = draft.written();
     if (written !== this.checked) this.check(written);

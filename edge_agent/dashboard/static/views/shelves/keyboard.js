@@ -44,6 +44,7 @@ export function typing(stage, draft, acts) {
     if (draft.chosen?.shelf !== wanted.shelf || draft.chosen.slot !== wanted.slot) {
       settle();
       draft.choose(wanted);
+      stage.render();
     }
   }
 
