@@ -155,8 +155,8 @@ def told_by_agent(cameras: Sequence[Watched], rules: Rules, policy: Policy, *, u
 
 
 def _steps(edges: Sequence[Edge], until_s: float) -> Iterator[tuple[float, list[Edge]]]:
-    """The edges by the moment at which they came, with moments between them at which none did."""
-    at, now_s = 0, 0.0
+    """The edges by the moment at which they came, and from the first on moments between them at which none did."""
+    at, now_s = 0, edges[0].t_s - TICK_S if edges else until_s
     while now_s < until_s or at < len(edges):
         next_s = edges[at].t_s if at < len(edges) else inf
         now_s = min(next_s, now_s + TICK_S)
