@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from typing import Any
 
 import cv2
@@ -21,9 +22,13 @@ from edge_agent.shelf import Alert, Observation, Quad, Shelf, SlotChange
 
 SIDE_PX = 96
 """The longer side of a picture, at most."""
+Place = tuple[str, str]
+"""A shelf and a slot of it."""
 QUALITIES = (80, 60, 40)
 BYTES_MAX = 6000
 """A picture is at most so large, so that two of them as base64 are at most 16 KB of an event."""
+COPIES_A_STEP = 4
+"""How many crops a step takes at most: a crop of a large slot takes a fraction of a millisecond."""
 RENEW_S = 60.0
 """How old the picture of an unchanged slot may become, about."""
 
@@ -75,42 +80,44 @@ class Evidence:
 class Looks:
     """The newest clear look at each slot of a camera, by shelf and slot, and the last one with another reading."""
 
-    now: dict[tuple[str, str], Look] = field(default_factory=dict)
-    before: dict[tuple[str, str], Look] = field(default_factory=dict)
+    now: dict[Place, Look] = field(default_factory=dict)
+    before: dict[Place, Look] = field(default_factory=dict)
+    _due: dict[Place, None] = field(default_factory=dict)  # slots to be looked at, in the order in which it came up
     _turn: int = 0
-    _renew_at_s: float | None = None
+    _renew_at_s: float = -inf
 
     def note(self, shelves: Sequence[Shelf], outcome: Outcome) -> None:
-        """Keep what is new in a step; mostly that is nothing."""
-        if outcome.bad is not None or not outcome.frame.image.size:
+        """Keep what is new in a step; mostly that is nothing, and never more than a few crops."""
+        if outcome.bad is not None or not outcome.frame.image.size or not outcome.observations:
             return
         for shelf in shelves:
             if shelf.id in outcome.changed:
-                self._changed(shelf, shelves, outcome)
-        slots = len(outcome.observations)
-        if self._renew_at_s is None or outcome.frame.clock_s >= self._renew_at_s:
-            self._renew_at_s = outcome.frame.clock_s + RENEW_S / max(1, slots)
-            self._turn = (self._turn + 1) % max(1, slots)
-            self._renew(shelves, outcome)
+                self._due |= dict.fromkeys((shelf.id, slot.id) for slot in shelf.slots)
+        if outcome.frame.clock_s >= self._renew_at_s:
+            self._renew_at_s = outcome.frame.clock_s + RENEW_S / len(outcome.observations)
+            self._turn = (self._turn + 1) % len(outcome.observations)
+            slots = [(shelf.id, slot.id) for shelf in shelves for slot in shelf.slots]
+            self._due |= dict.fromkeys(slots[self._turn : self._turn + 1])
+        if self._due:
+            self._look(shelves, outcome)
 
-    def _changed(self, shelf: Shelf, shelves: Sequence[Shelf], outcome: Outcome) -> None:
-        reading = next(count.reading for count in outcome.counts if count.shelf == shelf.id)
-        for slot, label, look in zip(shelf.slots, reading, outcome.looks_at(shelf, shelves), strict=True):
-            known = self.now.get((shelf.id, slot.id))
-            if _is_clear(look, label) and (known is None or known.label != label):
-                if known is not None:
-                    self.before[shelf.id, slot.id] = known
-                self.now[shelf.id, slot.id] = _look(outcome, slot.quad, label)
-
-    def _renew(self, shelves: Sequence[Shelf], outcome: Outcome) -> None:
-        """Look again at the slot whose turn it is, if it still holds what it held."""
-        places = [(shelf, slot) for shelf in shelves for slot in shelf.slots]
-        if self._turn >= len(places) or len(places) != len(outcome.observations):
-            return
-        (shelf, slot), look = places[self._turn], outcome.observations[self._turn]
-        known = self.now.get((shelf.id, slot.id))
-        if known is not None and _is_clear(look, known.label):
-            self.now[shelf.id, slot.id] = _look(outcome, slot.quad, known.label)
+    def _look(self, shelves: Sequence[Shelf], outcome: Outcome) -> None:
+        """Copy the crops of slots that are due and can be seen; the others wait until they can be."""
+        readings = {count.shelf: count.reading for count in outcome.counts}
+        clear = {
+            (shelf.id, slot.id): (slot.quad, label)
+            for shelf in shelves
+            if shelf.id in readings
+            for slot, label, look in zip(shelf.slots, readings[shelf.id], outcome.looks_at(shelf, shelves), strict=True)
+            if _is_clear(look, label)
+        }
+        for place in [place for place in self._due if place in clear][:COPIES_A_STEP]:
+            quad, label = clear[place]
+            known = self.now.get(place)
+            if known is not None and known.label != label:
+                self.before[place] = known
+            self.now[place] = _look(outcome, quad, label)
+            del self._due[place]
 
     def evidence(self, alert: Alert, shelves: Sequence[Shelf], outcome: Outcome) -> Evidence:
         """The pictures of the slot that an alert is drawn from, first of all where something changed."""
