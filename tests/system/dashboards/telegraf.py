@@ -1,6 +1,6 @@
 """What Telegraf would make of a message by `telegraf.conf`: the part of its MQTT consumer and json_v2 that we use.
 
-Telegraf itself isn't packaged for Debian 12, PyPI or npm. This follows its parser's own rules: a path that is missing
+Telegraf itself is in neither Debian (12, 13) nor PyPI nor npm. This follows its parser: a path that is missing
 is an error unless it is optional, a null becomes no field, a number without a type is a float, the keys of an object
 within an object are joined with `_`, and an object that is empty and comes last takes the whole metric with it.
 """

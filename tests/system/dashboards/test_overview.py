@@ -17,6 +17,7 @@ from tests.conftest import wait_for
 from tests.system.dashboards.staged import StagedCamera, agent_at_work, hearing
 
 pytestmark = pytest.mark.system
+expect.set_options(timeout=20_000)
 
 
 class Quiet(SimpleHTTPRequestHandler):
