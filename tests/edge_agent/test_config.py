@@ -90,6 +90,15 @@ def test_a_good_file_becomes_shelves_with_slots(tmp_path):
         ("[[cameras]]", '[broker]\npassword_file = "x"\n[[cameras]]', "there is a password_file, but no username; add"),
         ("[[cameras]]", "[counting]\nunknown_after_s = inf\n[[cameras]]", "unknown_after_s: input should be a finite"),
         ("[[cameras]]", "[alerts]\nhold_s = 86401\n[[cameras]]", "hold_s: input should be less than or equal to 86400"),
+        ("{ cola = 1 }", "{ cola = 1 }\nrestocked_at = { cola = 9 }", "of it: it would never be back. Set it to "),
+        ("{ cola = 1 }", "{ cola = 1 }\nrestocked_at = { cola = 1 }", "low_at (1) calls it low. Set it to 2 or more"),
+        ("{ cola = 1 }", "{ cola = 1 }\nrestocked_at = { tea = 1 }", 'restocked_at names product "tea"'),
+        (
+            "[[cameras]]",
+            '[hours]\ntimezone = "Europe/Atlantis"\n[[cameras]]',
+            'there is no time zone "Europe/Atlantis"',
+        ),
+        ("[[cameras]]", '[hours]\ntimezone = "UTC"\nsunday = "8-20"\n[[cameras]]', "write it as 08:00-20:00"),
         ('site = "store-1"', 'site = "store-1"\nheartbeat_s = nan', "heartbeat_s: input should be a finite number"),
         (
             'bundle = "bundle"',
