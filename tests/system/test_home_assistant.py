@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import platform
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -63,6 +64,8 @@ class Home:
 @pytest.fixture
 def home(tmp_path):
     """A function that starts a Home Assistant."""
+    if platform.machine() != "x86_64":
+        pytest.skip("hardware: the wheels of Home Assistant that are pinned are for x86_64")
     opened = []
 
     def make(port):
