@@ -29,7 +29,7 @@ def _page(settings: Settings, now: datetime) -> Finding:
         return fine("page", f"only programs on this device reach it; {asks}")
     return doubtful(
         "page",
-        f"{asks}, but is not encrypted: whoever listens in the network of {section.host} can read along, the password"
+        f"{asks}, but is not encrypted: whoever listens in the network can read along, the password"
         " too. Name cert_file and key_file under [dashboard].",
     )
 
