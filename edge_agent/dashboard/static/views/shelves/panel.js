@@ -6,8 +6,8 @@ import { tidy } from "./geometry.js";
 import { countOf, planned, productsOf, resize, rowsOf, setProducts } from "./model.js";
 
 const NAMES = ["Top left", "Top right", "Bottom right", "Bottom left"];
-const LEVELS = { low_at: ["Low at or below", "The shelf is low when so many facings or fewer are left."],
-  restocked_at: ["Restocked from", "Stock is back when so many facings or more stand there."] };
+const LEVELS = { low_at: ["Low at or below", "Low: so many facings or fewer are left. Where nothing is written, the number in grey holds."],
+  restocked_at: ["Restocked from", "Restocked: so many facings or more stand there."] };
 
 export class Panel {
   constructor(draft, ui, acts) {
@@ -35,12 +35,18 @@ export class Panel {
       return;
     }
     const key = this.node.contains(active) ? active.dataset.focus ?? active.id : null;
+    const marked = key && active.matches("input") && active.type !== "number" ? [active.selectionStart, active.selectionEnd] : null;
     const open = [...this.node.querySelectorAll("details[open]")].map((each) => each.dataset.name);
     fill(this.labels, ...draft.known.labels.map((label) => el("option", { value: label })));
     const shelf = draft.shelf();
     fill(this.node, this.labels, this.#general(), this.#list(), shelf && this.#shelf(shelf));
     for (const each of this.node.querySelectorAll("details")) each.open = open.includes(each.dataset.name);
-    if (key) this.node.querySelector(`[data-focus="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+    const again = key && this.node.querySelector(`[data-focus="${CSS.escape(key)}"]`);
+    again?.focus({ preventScroll: true });
+    if (again?.matches("input")) {
+      if (marked) again.setSelectionRange(...marked);
+      else again.select();
+    }
   }
 
   #general() {
@@ -224,14 +230,13 @@ export class Panel {
         else levels[product] = Math.max(0, Math.round(Number(text)));
         if (Object.keys(levels).length) shelf[key] = levels;
         else delete shelf[key];
-      }, { type: "number", min: 0, max: count, inputmode: "numeric", placeholder: key === "low_at" ? `${usual(count)} (usual)` : "usual", "aria-label": `${product}: ${LEVELS[key][0].toLowerCase()}` });
+      }, { type: "number", min: 0, max: count, inputmode: "numeric", placeholder: key === "low_at" ? String(usual(count)) : "–", "aria-label": `${product}: ${LEVELS[key][0].toLowerCase()}` });
     };
     return el("details", { dataset: { name: "levels" } }, el("summary", {}, "When stock is low"),
       ...keys.map((key) => el("p", { class: "hint" }, LEVELS[key][1])),
       el("table", { class: "table lists shelves-levels" },
-        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Product"), el("th", { scope: "col", class: "num" }, "Facings"), ...keys.map((key) => el("th", { scope: "col" }, LEVELS[key][0])))),
-        el("tbody", {}, ...[...products].map(([product, count]) => el("tr", {}, el("th", { scope: "row" }, product),
-          el("td", { class: "num", dataset: { label: "Facings" } }, String(count)),
+        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Product"), ...keys.map((key) => el("th", { scope: "col" }, LEVELS[key][0])))),
+        el("tbody", {}, ...[...products].map(([product, count]) => el("tr", {}, el("th", { scope: "row" }, product, el("span", { class: "muted small" }, ` ${plural(count, "facing")}`)),
           ...keys.map((key) => el("td", { dataset: { label: LEVELS[key][0] } }, level(key, product, count))))))));
   }
 }
