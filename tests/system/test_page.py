@@ -1,5 +1,6 @@
 """The device's page in a real browser: what a store operator does with it at 7 in the morning."""
 
+import json
 import re
 
 import pytest
@@ -247,3 +248,27 @@ def test_a_device_that_is_away_is_told_and_comes_back_by_itself(guarded_shop, lo
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.locator(".live-words")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", ["phone", "desk"])
+def test_long_names_and_a_second_camera_that_is_gone_fit(demo_shop, looks, width):
+    """Names of sixty letters wrap, and what is wrong with a camera stands above everything else."""
+
+    def altered(route):
+        answer = route.fetch()
+        state = answer.json()
+        gone = state["cameras"][0] | {"id": "entrance", "status": "offline", "reason": "timeout", "frame": None}
+        state["cameras"].append(gone | {"shelves": []})
+        text = json.dumps(state).replace("cola-can", "organic-cold-pressed-sparkling-elderflower-lemonade-330ml-can")
+        route.fulfill(response=answer, body=text.replace('"drinks"', '"aisle-7-left-cold-drinks-and-juices-upper"'))
+
+    look = looks(demo_shop.url, width)
+    look.page.route("**/api/live", altered)
+    look.page.route("**/api/live/stream", lambda route: route.abort())
+    look.allow("live/stream")
+    look.page.goto("/#live")
+    expect(look.page.locator(".live-troubles")).to_contain_text("entrance: The camera doesn't answer")
+    look.fits("long names")
+    look.axe("long names")
+    heights = look.page.locator(".live-table tbody tr").evaluate_all("rows => rows.map(row => row.offsetHeight)")
+    assert max(heights) < 260, heights

@@ -6,12 +6,13 @@ import { duration, percent, product } from "../../words.js";
 const KIND = { ok: "ok", empty: "out", misplaced: "wrong", unread: "unknown", unknown: "unknown", starting: "starting" };
 const SIGN = { empty: "×", misplaced: "⇄", unread: "…", unknown: "?" };
 const LABEL_PX = 11, SIGN_PX = 15, LETTER = 0.58;
+const TALL_PX = 75; // a slot that is lower on the screen has one line of words
 
 export function overlay(said) {
   const areas = svg("g", {}), signs = svg("g", {}), labels = svg("g", {});
   const hatch = svg("pattern", { id: `hatch-${(count += 1)}`, width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
     svg("rect", { width: 3, height: 8, class: "live-hatch" }));
-  const node = svg("svg", { class: "live-overlay", role: "img", preserveAspectRatio: "none" }, svg("defs", {}, hatch), areas, signs, labels);
+  const node = svg("svg", { class: "live-overlay", role: "img", "aria-label": "no picture yet", preserveAspectRatio: "none" }, svg("defs", {}, hatch), areas, labels, signs);
   let latest = null, chosen = null;
   const draw = () => {
     if (!latest) return;
@@ -51,22 +52,25 @@ function sign() {
   const disc = svg("circle", { class: "live-disc" }), word = svg("text", { class: "live-sign" });
   const mark = svg("g", { class: "live-over" }, disc, word);
   mark.update = (slot, unit) => {
-    const [x, y] = middle(slot.xy);
+    const { top, bottom } = boxOf(slot.xy), small = bottom - top < TALL_PX * unit;
+    const x = middle(slot.xy), y = top + (bottom - top) * (small ? 0.36 : 0.5), size = (small ? 0.8 : 1) * SIGN_PX * unit;
     attr(mark, "data-kind", KIND[slot.state]);
-    for (const [name, value] of [["cx", x], ["cy", y], ["r", SIGN_PX * 0.72 * unit]]) attr(disc, name, value.toFixed(1));
-    for (const [name, value] of [["x", x], ["y", y], ["font-size", SIGN_PX * unit]]) attr(word, name, value.toFixed(1));
+    for (const [name, value] of [["cx", x], ["cy", y], ["r", 0.72 * size]]) attr(disc, name, value.toFixed(1));
+    for (const [name, value] of [["x", x], ["y", y], ["font-size", size]]) attr(word, name, value.toFixed(1));
     text(word, SIGN[slot.state]);
   };
   return mark;
 }
 
-/* A run's label lies on its lower edge, on one line or on two, cut to the run's width; without room there is none. */
+/* A run's label lies on its lower edge, on one line or on two, cut to the run's width. On a
+   small picture only what isn't full has one. */
 function label() {
   const back = svg("rect", { class: "live-back" }), lines = [svg("text", { class: "live-label" }), svg("text", { class: "live-label" })];
   const mark = svg("g", { class: "live-over" }, back, lines);
   mark.update = (run, unit) => {
-    const room = Math.floor((run.right - run.left) / unit / (LABEL_PX * LETTER)) - 2;
-    const words = fit(run.name, run.count, room);
+    const room = Math.floor((run.right - run.left) / unit / (LABEL_PX * LETTER)) - 1;
+    const low = run.bottom - run.top < TALL_PX * unit;
+    const words = low && run.full ? [] : fit(run.name, run.count, room, low);
     mark.style.display = words.length ? "" : "none";
     const line = LABEL_PX * 1.3 * unit, width = (Math.max(0, ...words.map((one) => one.length)) * LETTER + 1) * LABEL_PX * unit;
     const x = (run.left + run.right) / 2, height = (words.length + 0.15) * line, top = run.bottom - height + 0.2 * line;
@@ -79,9 +83,9 @@ function label() {
   return mark;
 }
 
-function fit(name, tally, room) {
+function fit(name, tally, room, low) {
   if (`${name} ${tally}`.length <= room) return [`${name} ${tally}`];
-  if (room >= 6) return [name.length <= room ? name : `${name.slice(0, room - 1)}…`, tally];
+  if (room >= 6 && !low) return [name.length <= room ? name : `${name.slice(0, room - 1)}…`, tally];
   return tally.length <= room ? [tally] : [];
 }
 
@@ -95,7 +99,7 @@ function runs(slots) {
       Object.assign(last, { right: box.right, start: box.left, low: box.bottom, bottom: (last.bottom + box.bottom) / 2 });
     } else if (slot.product) {
       const tally = item ? `${item.count ?? "?"}/${item.expected}` : "";
-      found.push({ key: slot.key, shelf: slot.shelf.id, name: slot.product, count: tally, ...box, start: box.left, low: box.bottom });
+      found.push({ key: slot.key, shelf: slot.shelf.id, name: slot.product, count: tally, full: item?.count === item?.expected, ...box, start: box.left, low: box.bottom });
     }
   }
   return found;
@@ -107,7 +111,7 @@ function boxOf(xy) {
 }
 
 function middle(xy) {
-  return [0, 1].map((axis) => xy.reduce((sum, point) => sum + point[axis], 0) / 4);
+  return xy.reduce((sum, [x]) => sum + x, 0) / 4;
 }
 
 function describe(slot) {
