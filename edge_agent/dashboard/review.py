@@ -204,12 +204,16 @@ class _Pipe:
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
 
-    def write(self, piece: bytes) -> int:
+    def write(self, piece: bytes, /) -> int:
+        """Take a piece."""
         self._pieces.append(bytes(piece))
         return len(piece)
 
     def flush(self) -> None:
         """Nothing is held back."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def take(self) -> bytes:
         """What was written since the last time."""
@@ -220,7 +224,7 @@ class _Pipe:
 def zipped(store: Store) -> Iterator[bytes]:
     """The labelled crops as a zip file, a crop at a time; one that is moved meanwhile is left out."""
     pipe = _Pipe()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
         for crop in store.crops():
             if crop.label is not None:
                 try:

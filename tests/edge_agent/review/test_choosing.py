@@ -50,7 +50,7 @@ def chosen(shelf):
 
 def test_a_doubt_that_lasts_is_kept_once(chosen):
     """A slot of which the model is not sure gives one crop, with its guesses and what is planned there."""
-    [(clock_s, one)] = chosen((60, "cola cola cola milk"))
+    [(clock_s, one)] = chosen((20, "cola cola cola milk"))
     assert clock_s <= 3
     assert (one.about.slot, one.about.planned, one.about.why) == ("s3", "milk", "tie")
     assert [guess.label for guess in one.about.guesses] == ["milk", "cola", "empty"]
@@ -65,8 +65,8 @@ def test_a_doubt_that_passes_is_not(chosen):
 
 
 def test_a_slot_is_taken_again_after_a_pause_and_only_where_it_looks_different(chosen):
-    """Ten minutes of the same doubt are one crop; another slot has its own, and says if its count is unknown for it."""
-    found = chosen((120, "cola cola cola milk"), (520, "cola milk cola milk"))
+    """The same doubt for minutes is one crop; another slot has its own, and says if its count is unknown for it."""
+    found = chosen((80, "cola cola cola milk"), (80, "cola milk cola milk"))
     assert [one.about.slot for _, one in found] == ["s3", "s1"]
-    found = chosen((40, "cola cola cola cola"), (3, "occluded occluded occluded occluded"), (60, "cola cola cola milk"))
+    found = chosen((40, "cola cola cola cola"), (3, "occluded occluded occluded occluded"), (20, "cola cola cola milk"))
     assert [(one.about.slot, one.about.why) for _, one in found] == [("s3", "tie")]
