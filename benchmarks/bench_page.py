@@ -209,6 +209,7 @@ def judged(found: dict[str, Figures]) -> int:
     rows = {mode: figures.row() for mode, figures in found.items()}
     base = rows["no page"]
     print(f"{FRAME_WH[0]} x {FRAME_WH[1]} at {FPS} frames/s; medians of {len(found['no page'].cores)} rounds")
+    print(f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores: step times tell little above that")
     print(f"{'':18}{'core':>8}{'page costs':>12}{'steps/s':>9}{'p50 ms':>8}{'p95 ms':>8}{'pictures/s each':>17}")
     for mode, (core, pace, p50, p95, seen) in rows.items():
         print(f"{mode:18}{core:8.1%}{core - base[0]:+12.1%}{pace:9.2f}{p50:8.1f}{p95:8.1f}{seen:17.2f}")
