@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, expect, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGS = [
@@ -23,7 +23,7 @@ DEVICES: dict[Width, dict[str, Any]] = {
     "phone": {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True},
     "desk": {"viewport": {"width": 1280, "height": 800}},
 }
-PATIENCE_MS = 10_000
+PATIENCE_MS = 20_000
 """How long a page may take to show what is expected."""
 
 
@@ -38,6 +38,7 @@ class Chromium:
         """
         if not os.path.exists(CHROMIUM):  # noqa: PTH110
             raise FileNotFoundError(f"{CHROMIUM} is missing: run make test, or deploy/setup-system.sh test")
+        expect.set_options(timeout=PATIENCE_MS)
         self._playwright = sync_playwright().start()
         self._browser = self._playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         return self

@@ -77,7 +77,7 @@ function showAlerts(count) {
   bubble.dataset.count = count;
   bubble.hidden = count === 0;
   fill(bubble, count > 99 ? "99+" : String(count), el("span", { class: "vh" }, " to see to"));
-  if (before !== undefined && count > Number(before)) say(`${count} alerts to see to`);
+  if (before !== undefined && count > Number(before)) say(`${count} ${count === 1 ? "alert" : "alerts"} to see to`);
 }
 
 function onLost() {
