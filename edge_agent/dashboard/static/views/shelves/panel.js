@@ -41,7 +41,7 @@ export class Panel {
     const shelf = draft.shelf();
     fill(this.node, this.labels, this.#general(), this.#list(), shelf && this.#shelf(shelf));
     for (const each of this.node.querySelectorAll("details")) each.open = open.includes(each.dataset.name);
-    const again = key && this.node.querySelector(`[data-focus="${CSS.escape(key)}"]`);
+    const again = key ? this.node.querySelector(`[data-focus="${CSS.escape(key)}"]`) : null;
     again?.focus({ preventScroll: true });
     if (again?.matches("input")) {
       if (marked) again.setSelectionRange(...marked);
