@@ -61,7 +61,8 @@ def choosing_us(doubts: int, steps: int = 1500) -> float:
     watch = Watch(CameraPlan("cam1", shelves(), Rules(), Patience()))
     chooser, classifier = Chooser(), Doubting(LABELS, 32, lambda crops: ["cola"] * len(crops))
     image = np.random.default_rng(1).integers(0, 255, (720, 1280, 3), dtype=np.uint8)
-    first = watch.take(Frame("cam1", 0, datetime.now(UTC), 0.0, image), classifier)
+    for n in range(180):  # until what is in doubt is unknown, and hides its neighbours no more
+        first = watch.take(Frame("cam1", n, datetime.now(UTC), n / 5, image), classifier)
     outcomes = [replace(first, frame=replace(first.frame, clock_s=n / 5)) for n in range(steps)]
     began = time.thread_time()
     for outcome in outcomes:
