@@ -69,10 +69,8 @@ def test_one_threshold_is_one_line():
     """A changed value keeps its line's comment, and every other byte stays."""
     wanted = shelves(EXAMPLE)
     wanted[0]["low_at"]["cola-can"] = 2
-    assert changes(EXAMPLE, edited(EXAMPLE, wanted)) == [
-        "- low_at = { cola-can = 1 } # one can left is low",
-        "+ low_at = { cola-can = 2 } # one can left is low",
-    ]
+    [was] = [line for line in EXAMPLE.splitlines() if line.startswith("low_at = { cola-can = 1 } #")]
+    assert changes(EXAMPLE, edited(EXAMPLE, wanted)) == [f"- {was}", f"+ {was.replace('cola-can = 1', 'cola-can = 2')}"]
 
 
 def test_a_renamed_shelf_and_a_renamed_slot_stay_where_they_are():
