@@ -10,10 +10,10 @@ GROCERY ?= build/grocery
 VENV_DEMO := .venv-demo
 VENV := .venv
 
-.PHONY: demo test tools lint unit system bundle grocery grocery-best bench faults aarch64 deb lock docs clean help
+.PHONY: demo test tools lint unit system bundle grocery grocery-best bench faults alerts aarch64 deb lock docs clean help
 
 help:
-	@sed -n '2,4s/^# *//p' Makefile; echo "also: make tools | lint | unit | system | bundle | grocery | grocery-best | bench | faults | aarch64 | deb | docs | lock | clean"
+	@sed -n '2,4s/^# *//p' Makefile; echo "also: make tools | lint | unit | system | bundle | grocery | grocery-best | bench | faults | alerts | aarch64 | deb | docs | lock | clean"
 
 demo: $(VENV_DEMO)/ready
 	$(VENV_DEMO)/bin/shelf-agent demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -88,6 +88,11 @@ SCALE ?= 1
 faults: $(VENV)/ready
 	@deploy/setup-system.sh test
 	$(VENV)/bin/python benchmarks/bench_faults.py all --scale $(SCALE)
+
+# A week of alerts in a simulated shop, against the truth: about six minutes on two idle cores, and once some more for the
+# library of looks.
+alerts: $(VENV)/ready
+	$(VENV)/bin/python benchmarks/bench_alerts.py
 
 # An emulated 64-bit ARM device in build/aarch64, for tests/system/test_aarch64.py and bench_inference.py. A minute.
 aarch64: $(VENV)/ready
