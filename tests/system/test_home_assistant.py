@@ -101,7 +101,7 @@ def test_home_assistant_shows_the_shelves_of_a_device_that_it_never_heard_of(mos
     assert there.ask(do="judge", payload=payload) == []
     _wrong_payloads_are_refused(there, payload)
     _unknown_stays_unknown(there, payload)
-    with counting(path):
+    with counting(path) as agent:
         wait_for(lambda: there.state("drinks: cola-can") in {"0", "1", "2"}, 20, "a count")
         wait_for(lambda: there.state(f"Camera {CAMERA}") == "on", 5, "the camera")
         assert there.state("drinks: cola-can low or out") in {"on", "off"}
@@ -110,10 +110,14 @@ def test_home_assistant_shows_the_shelves_of_a_device_that_it_never_heard_of(mos
         mosquitto.kill()
         mosquitto.start()
         wait_for(lambda: there.state("drinks: cola-can") in {"0", "1", "2"}, 30, "a count after the broker's restart")
-    wait_for(lambda: there.state("drinks: cola-can") == "unavailable", 5, "unavailable after the agent's end")
+        path.write_text(path.read_text().replace('"cola-can"', '"still-water"'))
+        agent.reloading.asked.set()
+        wait_for(lambda: there.state("drinks: cola-can") is None, 20, "a product removed by a reload")
+        wait_for(lambda: there.state("drinks: still-water") is not None, 5, "the other product")
+    wait_for(lambda: there.state("drinks: still-water") == "unavailable", 5, "unavailable after the agent's end")
     path.write_text(path.read_text() + "\n[home_assistant]\nenabled = false\n")
     with counting(path):
-        wait_for(lambda: there.state("drinks: cola-can") is None, 10, "removed where it is switched off")
+        wait_for(lambda: there.state("drinks: still-water") is None, 10, "removed where it is switched off")
     assert there.ask(do="states") == {}
 
 
