@@ -104,7 +104,9 @@ deb: $(VENV_DEMO)/ready
 	PYTHON=$(VENV_DEMO)/bin/python deploy/deb/build.sh
 
 docs: $(VENV)/ready
+	@deploy/setup-system.sh test
 	$(VENV)/bin/python -m edge_agent.demo.pictures docs
+	$(VENV)/bin/python benchmarks/screenshots.py docs
 	$(VENV)/bin/python -m edge_agent.reference docs/configuration.md
 
 $(VENV_DEMO)/ready: deploy/lock/demo.txt pyproject.toml
