@@ -31,7 +31,7 @@ lint: $(VENV)/ready
 
 unit: $(VENV)/ready
 	@deploy/setup-system.sh test
-	$(VENV)/bin/pytest tests/edge_agent -m "not system"
+	$(VENV)/bin/pytest tests/edge_agent -m "not system" -n 3 --dist worksteal # they mostly wait
 	$(VENV)/bin/pytest tests -m "not system" --ignore tests/edge_agent -n 2 --dist loadfile # TensorFlow: all cores at work
 
 system: $(VENV)/ready
