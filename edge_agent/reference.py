@@ -47,13 +47,15 @@ _INTRODUCTION = f"""\
 <!-- Made by `make docs` from edge_agent/config.py. Change it there. -->
 
 The agent reads one TOML file. On a device it is `/etc/shelfwatch/agent.toml`. Everything that the agent may do is in
-it; nothing is changed over the network. `shelf-agent check -c FILE` reports everything that is wrong with it at once.
+it. `shelf-agent check -c FILE` reports everything that is wrong with it at once.
 A key that is not listed here is refused.
 
 The agent reads the file when it starts, and again on `systemctl reload shelf-agent` or the
 [command](mqtt.md#commands) `reload`. A reload takes over cameras, shelves, rules and the model, each camera for itself:
 one that the change does not concern is counted on as if nothing had happened. `site`, `device`, `heartbeat_s`,
-`[broker]` and `[outbox]` take a restart. A file that has a fault, or that changes one of these, is refused as a whole.
+`[broker]`, `[outbox]`, `[dashboard]`, `[history]`, `[review]` and `[home_assistant]` take a restart. A file that has a
+fault, or that changes one of these, is refused as a whole. The device's [page](page.md) saves shelves into the same
+file.
 
 This is a complete file. `deploy/agent.example.toml` is a longer one with comments.
 

@@ -322,7 +322,10 @@ class HistorySection(Section):
 class ReviewSection(Section):
     """`[review]`: crops that the model was not sure of, to be labelled; the folder `review` beside the outbox."""
 
-    enabled: bool = Field(default=True, description="Whether such crops are kept. They never leave the device.")
+    enabled: bool = Field(
+        default=True,
+        description="Whether such crops are kept. They stay on the device; who is signed in at its page sees them.",
+    )
     max_mb: int = Field(
         128, ge=1, le=65536, description="Megabytes that they may take; the oldest without a label go first."
     )
