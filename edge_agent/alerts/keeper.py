@@ -6,7 +6,7 @@ the book, and the oldest when they are too many. Whatever fails here is a log li
 
 import json
 import logging
-import re
+import shutil
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from edge_agent.alerts.book import Book
 from edge_agent.alerts.looks import Evidence
-from edge_agent.alerts.records import book_of, book_record
+from edge_agent.alerts.records import ID, book_of, book_record
 from edge_agent.files import write_whole
 
 log = logging.getLogger(__name__)
@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 FOLDER, BOOK = "alerts", "book.json"
 """Beside the outbox, and in there."""
 Which = Literal["before", "after"]
-ID = re.compile(r"[a-z0-9]{1,40}-[0-9]{1,20}")
-"""What an alert's id looks like; nothing else becomes part of a file's name."""
 CLOSE_S = 2.0
 AGAIN_S = 30.0
 """What could not be written is written again after so long."""
@@ -45,11 +43,14 @@ class Keeper:
         self._thread = threading.Thread(target=self._work, name="alerts", daemon=True)
 
     def load(self) -> tuple[Book, dict[str, Mapping[str, Any]]]:
-        """The book of an earlier run, and what is known of its pictures; empty where there is none that can be read."""
-        path = self._folder / BOOK
+        """The book of an earlier run, and what is known of its pictures; empty where there is none that can be read.
+
+        An alert that makes no sense is left out, and told again if it is still so: the others stay as they are.
+        """
+        path, left_out = self._folder / BOOK, list[str]()
         try:
             record = json.loads(path.read_bytes())
-            return book_of(record), dict(record["evidence"])
+            book, shown = book_of(record, left_out), _known_pictures(record["evidence"])
         except FileNotFoundError:
             pass
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -58,6 +59,20 @@ class Keeper:
             )
             with suppress(OSError):
                 path.replace(path.with_suffix(".damaged"))
+        else:
+            if left_out:
+                damaged = path.with_suffix(".damaged")
+                log.warning(
+                    "in the book of alerts %s what makes no sense is left out (%d: %s), and told again if it is still so;"
+                    " the book as it was is kept as %s",
+                    path,
+                    len(left_out),
+                    "; ".join(left_out[:3]),
+                    damaged,
+                )
+                with suppress(OSError):
+                    shutil.copy(path, damaged)
+            return book, shown
         return Book(), {}
 
     def start(self) -> None:
@@ -80,7 +95,7 @@ class Keeper:
 
     def picture(self, alert: str, which: Which) -> bytes | None:
         """A picture as it is kept (JPEG), for any thread; None where there is none."""
-        if ID.fullmatch(alert) is None:
+        if ID.fullmatch(alert) is None:  # nothing else becomes part of a file's name
             return None
         with self._lock:
             waiting = self._pictures.get(alert)
@@ -150,3 +165,8 @@ class Keeper:
             if path.name not in named or kept > self.max_mb * 2**20:
                 path.unlink(missing_ok=True)
                 kept -= stat.st_size
+
+
+def _known_pictures(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What is known of the pictures of each alert."""
+    return {alert: dict(known) for alert, known in dict(found).items()}

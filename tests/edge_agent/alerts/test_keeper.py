@@ -101,6 +101,21 @@ def test_a_damaged_book_begins_anew(keep, tmp_path, caplog):
     assert (tmp_path / "alerts" / "book.damaged").exists()
 
 
+def test_an_alert_that_makes_no_sense_does_not_cost_the_others(keep, tmp_path, caplog):
+    """It is left out and said, the book as it was is kept aside, and what else was open is not told again."""
+    first = keep()
+    first.write(book_with(3), {})
+    first.close()
+    path = tmp_path / "alerts" / BOOK
+    spoilt = path.read_text().replace('"kind":"out_of_stock"', '"kind":"overstock"', 1)
+    path.write_text(spoilt)
+    with caplog.at_level(logging.WARNING):
+        book, _ = keep().load()
+    assert len(book.open) == 2
+    assert "overstock" in caplog.text
+    assert path.with_suffix(".damaged").read_text() == spoilt
+
+
 def test_a_disk_that_takes_nothing_ends_nothing(keep, tmp_path, caplog):
     """It is said once, and when there is room again all is written."""
     (tmp_path / "alerts").write_text("a file where a folder belongs")

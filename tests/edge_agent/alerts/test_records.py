@@ -69,3 +69,42 @@ def test_what_is_no_book_is_said_to_be(spoil):
     spoil(record)
     with pytest.raises(ValueError, match=r"schema|lacks|isoformat|time zone"):
         book_of(record)
+
+
+NONSENSE = [
+    lambda alert: alert.update(kind="overstock"),
+    lambda alert: alert.update(kind="restocked"),
+    lambda alert: alert.update(kind=["low_stock"]),
+    lambda alert: alert.update(id="abc"),
+    lambda alert: alert.update(members=[]),
+    lambda alert: alert.update(opened_at="0001-01-01T00:00:00+14:00"),
+    lambda alert: alert["members"][0].update(closed_at=alert["opened_at"]),
+    lambda alert: alert["members"][0].update(thing=None),
+    lambda alert: alert["members"][0].update(thing="slot:s1"),
+    lambda alert: alert["members"][0].update(message=None),
+    lambda alert: alert["members"][0].update(shelf=["a1"]),
+    lambda alert: alert["members"][0].update(count="2"),
+    lambda alert: alert["members"][0]["changes"][0].update(slot=7),
+    lambda alert: alert.pop("kind"),
+]
+
+
+@pytest.mark.parametrize("spoil", NONSENSE)
+def test_an_alert_that_makes_no_sense_is_left_out_alone(spoil):
+    """Of a newer version, or of a worn disk: it ends nothing, what is wrong with it is said, and the others stay."""
+    record = json.loads(written()[1])
+    spoil(record["alerts"][1])
+    whole, left_out = record["alerts"][0], []
+    book = book_of(record, left_out)
+    assert whole["id"] in {entry.id for entry in (*book.open, *book.closed)}
+    assert len(book.open) + len(book.closed) == len(record["alerts"]) - 1
+    assert len(left_out) == 1
+    with pytest.raises(ValueError, match=r"alert|lacks|range"):
+        book_of(record)
+
+
+def test_no_number_is_given_twice_after_a_book_that_miscounts():
+    """The next alert is a new one, whatever the book says of how many there were."""
+    record = json.loads(written()[1])
+    record["number"] = 0
+    assert book_of(record).number == len(record["alerts"])
