@@ -9,15 +9,14 @@ from starlette.responses import Response
 from edge_agent.alerts.book import Entry
 from edge_agent.alerts.records import entry_record
 from edge_agent.control.commands import BY_MAX, NOTE_MAX, is_name
-from edge_agent.dashboard.answers import PageError, Problem
+from edge_agent.dashboard.answers import PageError, Problem, Responses
 from edge_agent.dashboard.behind import Behind
 from edge_agent.shelf import nearest
 
-Responses = dict[int | str, dict[str, Any]]
 UNKNOWN: Responses = {404: {"model": Problem, "description": "There is no such alert, or none any more."}}
 
 
-class Change(BaseModel):
+class ChangeView(BaseModel):
     """A slot that an alert is drawn from: what stood there, what stands there now (null: unknown), and the vote."""
 
     slot: str
@@ -27,7 +26,7 @@ class Change(BaseModel):
     looks: int | None
 
 
-class Member(BaseModel):
+class MemberView(BaseModel):
     """One thing that an alert is about."""
 
     shelf: str
@@ -38,10 +37,10 @@ class Member(BaseModel):
     message: str
     opened_at: str
     closed_at: str | None
-    changes: list[Change]
+    changes: list[ChangeView]
 
 
-class Picture(BaseModel):
+class PictureView(BaseModel):
     """A picture that there is: of which slot, from when, and what was read there."""
 
     slot: str
@@ -49,14 +48,14 @@ class Picture(BaseModel):
     label: str | None
 
 
-class Evidence(BaseModel):
+class EvidenceView(BaseModel):
     """The pictures before and after; null where there is none."""
 
-    before: Picture | None = None
-    after: Picture | None = None
+    before: PictureView | None = None
+    after: PictureView | None = None
 
 
-class Alert(BaseModel):
+class AlertView(BaseModel):
     """An alert over its life. `noted` is found, but not told yet."""
 
     id: str
@@ -72,19 +71,19 @@ class Alert(BaseModel):
     closed_at: str | None
     reminded: int
     reopened: int
-    members: list[Member]
-    evidence: Evidence
+    members: list[MemberView]
+    evidence: EvidenceView
 
 
-class Alerts(BaseModel):
+class AlertsView(BaseModel):
     """Alerts, those that are open first, and the newest first among them."""
 
-    alerts: list[Alert]
+    alerts: list[AlertView]
     open: int
     unacknowledged: int
 
 
-class Acknowledgement(BaseModel):
+class AcknowledgeRequest(BaseModel):
     """Who sees to an alert, and what they say."""
 
     by: str = Field(min_length=1, max_length=BY_MAX)
@@ -107,7 +106,7 @@ def router(behind: Behind) -> APIRouter:
 
 
 def _add_reading(routes: APIRouter, behind: Behind) -> None:
-    @routes.get("/alerts", summary="Alerts that are open, and those that were", response_model=Alerts)
+    @routes.get("/alerts", summary="Alerts that are open, and those that were", response_model=AlertsView)
     async def listed(state: Literal["open", "closed", "all"] = "all") -> dict[str, Any]:
         """Open ones first, then those that are over; of either the newest first."""
         book = behind.running.outlet.alerting.book
@@ -138,10 +137,10 @@ def _add_acknowledging(routes: APIRouter, behind: Behind) -> None:
     @routes.post(
         "/alerts/{alert}/acknowledge",
         summary="Say that somebody sees to it",
-        response_model=Alert,
+        response_model=AlertView,
         responses={**UNKNOWN, 409: {"model": Problem, "description": "It is over already."}},
     )
-    async def acknowledge(alert: str, said: Acknowledgement) -> dict[str, Any]:
+    async def acknowledge(alert: str, said: AcknowledgeRequest) -> dict[str, Any]:
         """It is not told again. Acknowledging what is acknowledged changes nothing."""
         _known(behind, alert)
         delivery = behind.running.outlet.delivery

@@ -29,6 +29,8 @@ STATUSES: dict[type[ShelfwatchError], int] = {
     SpoolError: 503,
 }
 BUSY = "the agent is in the middle of a step that takes long; nothing was changed. Try again."
+Responses = dict[int | str, dict[str, Any]]
+"""Answers of a route beside its usual one, as FastAPI takes them: status → what it means."""
 
 
 class Problem(BaseModel):

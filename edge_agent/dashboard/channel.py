@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from edge_agent.dashboard.behind import Behind
-from edge_agent.dashboard.snapshot import Live, live
+from edge_agent.dashboard.snapshot import LiveView, live
 
 TURN_S = 0.5
 """How often it is looked whether something is new."""
@@ -84,7 +84,7 @@ class Channel:
 
     def _make(self, signs: tuple[Any, ...]) -> None:
         self._version += 1
-        state: Live = live(self._behind.running, number=self._version, alerts_open=self._alerts_open())
+        state: LiveView = live(self._behind.running, number=self._version, alerts_open=self._alerts_open())
         self._json, self._made_s, self._signs = state.model_dump_json().encode(), time.monotonic(), signs
         self._wake()
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from edge_agent.dashboard.answers import PageError, Problem
+from edge_agent.dashboard.answers import PageError, Problem, Responses
 from edge_agent.dashboard.behind import Behind
 from edge_agent.history import look
 from edge_agent.history.look import LIMIT_S, Line, Question, TooLongError
@@ -29,7 +29,7 @@ CSV_LIMIT_S = 10 * LIMIT_S
 BLOCK_LINES = 500
 
 
-class StepAnswer(BaseModel):
+class StepView(BaseModel):
     """What is known from a time on."""
 
     at: datetime
@@ -37,7 +37,7 @@ class StepAnswer(BaseModel):
     expected: int = Field(description="Facings by the planogram.")
 
 
-class SeriesAnswer(BaseModel):
+class SeriesView(BaseModel):
     """A product on a shelf over time. Each step holds until the next one."""
 
     shelf: str
@@ -47,10 +47,10 @@ class SeriesAnswer(BaseModel):
         description="The count at which its stock is low at present; null where it isn't planned."
     )
     thinned: bool = Field(description="Whether steps were left out; zeros, unknowns and extremes stay.")
-    steps: list[StepAnswer]
+    steps: list[StepView]
 
 
-class AlertAnswer(BaseModel):
+class PastAlertView(BaseModel):
     """An alert as it was published."""
 
     at: datetime
@@ -63,7 +63,7 @@ class AlertAnswer(BaseModel):
     message: str
 
 
-class OutageAnswer(BaseModel):
+class OutageView(BaseModel):
     """A camera went (with the reason), or gives good pictures again (null)."""
 
     at: datetime
@@ -71,18 +71,18 @@ class OutageAnswer(BaseModel):
     reason: str | None
 
 
-class HistoryAnswer(BaseModel):
+class HistoryView(BaseModel):
     """Counts and alerts of a span of time."""
 
     start: datetime
     end: datetime
     now: datetime
-    series: list[SeriesAnswer]
-    alerts: list[AlertAnswer]
-    cameras: list[OutageAnswer]
+    series: list[SeriesView]
+    alerts: list[PastAlertView]
+    cameras: list[OutageView]
 
 
-class ProductAnswer(BaseModel):
+class ProductView(BaseModel):
     """A product of which there is a history."""
 
     shelf: str
@@ -90,14 +90,14 @@ class ProductAnswer(BaseModel):
     sku: str
 
 
-class ShelvesAnswer(BaseModel):
+class KeptShelvesView(BaseModel):
     """What there is a history of. `first` and `last` are null where there is none yet."""
 
     enabled: bool
     days: float
     first: datetime | None
     last: datetime | None
-    products: list[ProductAnswer]
+    products: list[ProductView]
 
 
 Shelf = Annotated[str | None, Query(description="The id of a shelf; all without.")]
@@ -105,7 +105,7 @@ Sku = Annotated[str | None, Query(description="A product; all without.")]
 From = Annotated[datetime | None, Query(alias="from", description="ISO 8601, UTC where no zone is said; a day before.")]
 To = Annotated[datetime | None, Query(alias="to", description="ISO 8601; without, now.")]
 Most = Annotated[int, Query(ge=50, le=5000, description="Steps of each product at most.")]
-ERRORS: dict[int | str, dict[str, Any]] = {
+ERRORS: Responses = {
     400: {"model": Problem, "description": "The span makes no sense."},
     409: {"model": Problem, "description": "No history is kept."},
     503: {"model": Problem, "description": "It takes too long, or cannot be read."},
@@ -119,33 +119,33 @@ def router(behind: Behind) -> APIRouter:
     @routes.get("", summary="Counts of products over time, and alerts")
     def history(
         shelf: Shelf = None, sku: Sku = None, from_: From = None, to: To = None, max_points: Most = 1000
-    ) -> HistoryAnswer:
+    ) -> HistoryView:
         asked, now_ms = question(shelf, sku, from_, to), _ms(datetime.now(UTC))
         with _patiently(), look.opened(_kept(behind).path) as db:
             found = look.series(db, asked, most=max_points, now_ms=now_ms) if db is not None else []
             alerts = look.alerts(db, asked) if db is not None else []
             outages = look.outages(db, asked) if db is not None else []
         limits = low_limits(behind)
-        return HistoryAnswer(
+        return HistoryView(
             start=_instant(asked.from_ms),
             end=_instant(asked.to_ms),
             now=_instant(now_ms),
             series=[_series(one, limits.get((one.shelf, one.sku))) for one in found],
-            alerts=[AlertAnswer(at=_instant(row.at_ms), **_fields(row)) for row in alerts],
-            cameras=[OutageAnswer(at=_instant(at), camera=camera, reason=why) for at, camera, why in outages],
+            alerts=[PastAlertView(at=_instant(row.at_ms), **_fields(row)) for row in alerts],
+            cameras=[OutageView(at=_instant(at), camera=camera, reason=why) for at, camera, why in outages],
         )
 
     @routes.get("/shelves", summary="What there is a history of")
-    def shelves() -> ShelvesAnswer:
+    def shelves() -> KeptShelvesView:
         kept, section = behind.running.outlet.history, behind.running.settings.history
         if kept is None:
-            return ShelvesAnswer(enabled=False, days=section.days, first=None, last=None, products=[])
+            return KeptShelvesView(enabled=False, days=section.days, first=None, last=None, products=[])
         with _patiently(), look.opened(kept.path) as db:
             found = look.shelves(db) if db is not None else []
             span = look.span_ms(db) if db is not None else None
-        products = [ProductAnswer(shelf=shelf, camera=camera, sku=sku) for shelf, camera, sku in found]
+        products = [ProductView(shelf=shelf, camera=camera, sku=sku) for shelf, camera, sku in found]
         first, last = (_instant(span[0]), _instant(span[1])) if span else (None, None)
-        return ShelvesAnswer(enabled=True, days=section.days, first=first, last=last, products=products)
+        return KeptShelvesView(enabled=True, days=section.days, first=first, last=last, products=products)
 
     @routes.get(".csv", summary="The same as a CSV file, a line for each change", response_class=StreamingResponse)
     def as_csv(shelf: Shelf = None, sku: Sku = None, from_: From = None, to: To = None) -> StreamingResponse:
@@ -209,11 +209,9 @@ def low_limits(behind: Behind) -> dict[tuple[str, str], int]:
     }
 
 
-def _series(one: look.Series, low_at: int | None) -> SeriesAnswer:
-    steps = [StepAnswer(at=_instant(s.at_ms), count=s.count, expected=s.expected) for s in one.steps]
-    return SeriesAnswer(
-        shelf=one.shelf, camera=one.camera, sku=one.sku, low_at=low_at, thinned=one.thinned, steps=steps
-    )
+def _series(one: look.Series, low_at: int | None) -> SeriesView:
+    steps = [StepView(at=_instant(s.at_ms), count=s.count, expected=s.expected) for s in one.steps]
+    return SeriesView(shelf=one.shelf, camera=one.camera, sku=one.sku, low_at=low_at, thinned=one.thinned, steps=steps)
 
 
 def _kept(behind: Behind) -> History:

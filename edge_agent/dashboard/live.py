@@ -2,28 +2,27 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
 
-from edge_agent.dashboard.answers import PageError, Problem
+from edge_agent.dashboard.answers import PageError, Problem, Responses
 from edge_agent.dashboard.behind import Behind
 from edge_agent.dashboard.channel import Channel
 from edge_agent.dashboard.pictures import Pictures
 from edge_agent.dashboard.sessions import AIM_S, session_of
-from edge_agent.dashboard.snapshot import Live
+from edge_agent.dashboard.snapshot import LiveView
 from edge_agent.messages import timestamp
 from edge_agent.shelf import InputError, nearest
 
 log = logging.getLogger(__name__)
 
-Responses = dict[int | str, dict[str, Any]]
 UNKNOWN: Responses = {404: {"model": Problem, "description": "There is no such camera; the nearest name is told."}}
 
 
-class Aim(BaseModel):
+class AimView(BaseModel):
     """For how long this session may see the whole picture of a camera."""
 
     camera: str
@@ -41,7 +40,7 @@ def router(behind: Behind, pictures: Pictures) -> APIRouter:
 
 
 def _add_live(routes: APIRouter, channel: Channel) -> None:
-    @routes.get("/live", summary="Everything at this moment", response_model=Live)
+    @routes.get("/live", summary="Everything at this moment", response_model=LiveView)
     async def live() -> Response:
         """Cameras, shelves, products and slots; put together at most twice a second, however many ask."""
         return Response(channel.newest(), media_type="application/json")
@@ -115,7 +114,7 @@ def _add_aiming(routes: APIRouter, behind: Behind) -> None:
     may_not: Responses = {403: {"model": Problem, "description": "`[privacy] aiming` forbids it."}}
 
     @routes.post("/cameras/{camera}/aim", summary="Begin to aim a camera", responses={**UNKNOWN, **may_not})
-    async def aim(request: Request, camera: str) -> Aim:
+    async def aim(request: Request, camera: str) -> AimView:
         """For ten minutes this session may see whole pictures of the camera. It is logged; nothing of it is kept."""
         _known(behind, camera)
         _may_aim(behind)
@@ -124,7 +123,7 @@ def _add_aiming(routes: APIRouter, behind: Behind) -> None:
             raise PageError("there is no session to aim in. Ask for /api/session first.", status=403, code="csrf")
         session.aim(camera)
         log.info("somebody at the page (%s) sees whole pictures of camera %s for ten minutes", session.address, camera)
-        return Aim(camera=camera, until=timestamp(datetime.now(UTC) + timedelta(seconds=AIM_S)), for_s=int(AIM_S))
+        return AimView(camera=camera, until=timestamp(datetime.now(UTC) + timedelta(seconds=AIM_S)), for_s=int(AIM_S))
 
     @routes.delete("/cameras/{camera}/aim", summary="End it", status_code=204, responses=UNKNOWN)
     async def end(request: Request, camera: str) -> None:

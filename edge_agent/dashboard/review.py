@@ -3,13 +3,13 @@
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from edge_agent.dashboard.answers import PageError, Problem
+from edge_agent.dashboard.answers import PageError, Problem, Responses
 from edge_agent.dashboard.behind import Behind
 from edge_agent.review.store import DISCARDED, WAITING, Crop, Move, Store
 from edge_agent.shelf import DataError, InputError
@@ -20,14 +20,14 @@ State = Literal["waiting", "labelled", "discarded"]
 Order = Literal["newest", "doubt"]
 
 
-class GuessAnswer(BaseModel):
+class GuessView(BaseModel):
     """A label, and the probability (0..1) that the model gave it."""
 
     label: str
     score: float
 
 
-class CropAnswer(BaseModel):
+class CropView(BaseModel):
     """A crop. What is null isn't known of it; `label` is null until a person gives one."""
 
     name: str
@@ -39,18 +39,18 @@ class CropAnswer(BaseModel):
     planned: str | None
     taken_at: datetime | None
     why: str | None = Field(description="unsure, tie, unknown or disputed.")
-    guesses: list[GuessAnswer]
+    guesses: list[GuessView]
     model: str | None = Field(description="The SHA-256 of the model that was in doubt.")
 
 
-class CropsAnswer(BaseModel):
+class CropsView(BaseModel):
     """A page of crops; `total` is how many fit the question."""
 
     total: int
-    crops: list[CropAnswer]
+    crops: list[CropView]
 
 
-class FiguresAnswer(BaseModel):
+class FiguresView(BaseModel):
     """How much there is, and which labels there are to give."""
 
     enabled: bool
@@ -81,13 +81,13 @@ class DiscardRequest(BaseModel):
     crops: list[str] = Field(min_length=1, max_length=AT_ONCE)
 
 
-class MovedAnswer(BaseModel):
+class MovedView(BaseModel):
     """Which crops were moved."""
 
     crops: list[str]
 
 
-class UndoneAnswer(BaseModel):
+class UndoneView(BaseModel):
     """What was undone; nothing where there was nothing to undo."""
 
     what: str | None
@@ -95,7 +95,7 @@ class UndoneAnswer(BaseModel):
 
 
 Text = Annotated[str | None, Query()]
-ERRORS: dict[int | str, dict[str, Any]] = {
+ERRORS: Responses = {
     400: {"model": Problem, "description": "The label cannot be one."},
     404: {"model": Problem, "description": "There is no such crop."},
     409: {"model": Problem, "description": "No crops are kept, or they may not be taken away."},
@@ -107,14 +107,14 @@ def router(behind: Behind) -> APIRouter:
     routes = APIRouter(prefix="/review", tags=["review"], responses=ERRORS)
 
     @routes.get("", summary="How many crops there are, and which labels there are to give")
-    def figures() -> FiguresAnswer:
+    def figures() -> FiguresView:
         settings = behind.running.settings.review
         if behind.review is None:
-            return FiguresAnswer(enabled=False)
+            return FiguresView(enabled=False)
         store = behind.review.store
         found = store.figures(datetime.now(UTC))
         known = set(behind.running.model.classifier.labels) | set(found.labels)
-        return FiguresAnswer(
+        return FiguresView(
             enabled=True,
             waiting=found.waiting,
             labelled=sum(found.labels.values()),
@@ -139,11 +139,11 @@ def router(behind: Behind) -> APIRouter:
         order: Order = "newest",
         offset: Annotated[int, Query(ge=0)] = 0,
         limit: Annotated[int, Query(ge=1, le=AT_ONCE)] = 50,
-    ) -> CropsAnswer:
+    ) -> CropsView:
         wanted = [crop for crop in _store(behind).crops() if _fits(crop, state, label, shelf, why)]
         if order == "doubt":
             wanted.sort(key=lambda crop: crop.about.doubt if crop.about is not None else 0.0, reverse=True)
-        return CropsAnswer(total=len(wanted), crops=[_crop(crop) for crop in wanted[offset : offset + limit]])
+        return CropsView(total=len(wanted), crops=[_crop(crop) for crop in wanted[offset : offset + limit]])
 
     @routes.get("/crops/{name}", summary="The picture of a crop", response_class=FileResponse)
     def picture(name: str) -> FileResponse:
@@ -159,28 +159,28 @@ def _moving(routes: APIRouter, behind: Behind) -> None:
     """What a person does with crops."""
 
     @routes.post("/label", summary="Say what crops show")
-    def label(asked: LabelRequest) -> MovedAnswer:
+    def label(asked: LabelRequest) -> MovedView:
         try:
-            return MovedAnswer(crops=_store(behind).label(asked.crops, asked.label))
+            return MovedView(crops=_store(behind).label(asked.crops, asked.label))
         except DataError as error:
             raise PageError(str(error)) from error
         except OSError as error:
             raise _unwritable(error) from error
 
     @routes.post("/discard", summary="Put crops away that show nothing of use")
-    def discard(asked: DiscardRequest) -> MovedAnswer:
+    def discard(asked: DiscardRequest) -> MovedView:
         try:
-            return MovedAnswer(crops=_store(behind).discard(asked.crops))
+            return MovedView(crops=_store(behind).discard(asked.crops))
         except OSError as error:
             raise _unwritable(error) from error
 
     @routes.post("/undo", summary="Take back what was last labelled or discarded")
-    def undo() -> UndoneAnswer:
+    def undo() -> UndoneView:
         try:
             move = _store(behind).undo() or Move("", ())
         except OSError as error:
             raise _unwritable(error) from error
-        return UndoneAnswer(what=move.what or None, crops=[name for name, _ in move.before])
+        return UndoneView(what=move.what or None, crops=[name for name, _ in move.before])
 
 
 def _taking_away(routes: APIRouter, behind: Behind) -> None:
@@ -259,9 +259,9 @@ def _state(crop: Crop) -> State:
     return "waiting" if crop.folder == WAITING else "discarded" if crop.folder == DISCARDED else "labelled"
 
 
-def _crop(crop: Crop) -> CropAnswer:
+def _crop(crop: Crop) -> CropView:
     about = crop.about
-    return CropAnswer(
+    return CropView(
         name=crop.name,
         label=crop.label,
         state=_state(crop),
@@ -271,7 +271,7 @@ def _crop(crop: Crop) -> CropAnswer:
         planned=about and about.planned,
         taken_at=about and about.taken_at,
         why=about and about.why,
-        guesses=[GuessAnswer(label=g.label, score=g.score) for g in about.guesses] if about else [],
+        guesses=[GuessView(label=g.label, score=g.score) for g in about.guesses] if about else [],
         model=about and about.model,
     )
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge_agent.config import ShelfSection
-from edge_agent.dashboard.answers import PageError, Problem
+from edge_agent.dashboard.answers import PageError, Problem, Responses
 from edge_agent.dashboard.behind import Behind
 from edge_agent.planogram.file import ChangedError, UnwritableError, obstacle
 from edge_agent.planogram.places import placed
@@ -59,39 +59,39 @@ class ShelfDraft(Draft):
     grid: GridDraft | None = None
 
 
-class Drawing(BaseModel):
+class DrawingRequest(BaseModel):
     """All shelves of the configuration, as they shall be."""
 
     shelves: list[ShelfDraft] = Field(max_length=SHELVES_AT_MOST)
 
 
-class Edit(Drawing):
+class EditRequest(DrawingRequest):
     """The same, with the revision of the file that it was drawn from."""
 
     revision: str
 
 
-class CameraOfShelves(BaseModel):
+class DrawnCameraView(BaseModel):
     """A camera that shelves can be drawn in; `wh` is the size of its pictures in pixels, null before the first."""
 
     id: str
     wh: tuple[int, int] | None
 
 
-class Planogram(BaseModel):
+class PlanogramView(BaseModel):
     """The shelves as they stand in the configuration, and what is needed to draw."""
 
     shelves: list[dict[str, Any]] = Field(description="As `[[shelves]]` has them.")
     revision: str | None = Field(description="To be sent back with an edit; null where nothing can be saved.")
     obstacle: str | None = Field(description="Why nothing can be saved, and what to do; null where it can.")
-    cameras: list[CameraOfShelves]
+    cameras: list[DrawnCameraView]
     labels: list[str] = Field(description="The products that the model knows.")
     keys: list[str] = Field(description="What a shelf may have.")
     low_fraction: float = Field(description="Share of the facings at or below which stock is low without `low_at`.")
     aiming: bool = Field(description="Whether whole pictures may be asked for.")
 
 
-class PlacedProblem(BaseModel):
+class PlacedProblemView(BaseModel):
     """What is wrong, and where: positions among the shelves that were sent, and among the slots of that one."""
 
     words: str
@@ -99,20 +99,20 @@ class PlacedProblem(BaseModel):
     slot: int | None
 
 
-class Checked(BaseModel):
+class CheckedView(BaseModel):
     """Whether the configuration could be used with these shelves; it could where there is no problem."""
 
-    problems: list[PlacedProblem]
+    problems: list[PlacedProblemView]
 
 
-class SavedAnswer(BaseModel):
+class SavedView(BaseModel):
     """What the agent says to the change, and the revision of the file now."""
 
     message: str
     revision: str
 
 
-class Grid(BaseModel):
+class GridRequest(BaseModel):
     """A grid to be laid out."""
 
     corners: Corners
@@ -120,13 +120,13 @@ class Grid(BaseModel):
     columns: int = Field(ge=1, le=200)
 
 
-class Quads(BaseModel):
+class QuadsView(BaseModel):
     """The slots of a grid, row by row."""
 
     quads: list[Corners]
 
 
-REFUSED: dict[int | str, dict[str, Any]] = {
+REFUSED: Responses = {
     400: {"model": Problem, "description": "The configuration could not be used so; nothing was changed."},
     409: {
         "model": Problem,
@@ -142,36 +142,36 @@ def router(behind: Behind) -> APIRouter:
     saving = Saving(behind.path, behind.reloading, behind.errands)
 
     @routes.get("/shelves", summary="The shelves of the configuration", responses={400: REFUSED[400]})
-    def shelves() -> Planogram:
+    def shelves() -> PlanogramView:
         """As they stand in the file, which may be newer than what is in force."""
         return _planogram(behind, saving)
 
     @routes.put("/shelves", summary="Save the shelves and put them in force", responses=REFUSED)
-    def save(edit: Edit) -> SavedAnswer:
+    def save(edit: EditRequest) -> SavedView:
         """The whole configuration is validated, written with its comments, and reloaded; or nothing changes."""
         with _refused():
             saved = saving.save(_tables(edit), edit.revision)
-        return SavedAnswer(message=saved.message, revision=saved.revision)
+        return SavedView(message=saved.message, revision=saved.revision)
 
     @routes.post("/shelves/check", summary="Say what would be wrong, and change nothing", responses=REFUSED)
-    def check(drawing: Drawing) -> Checked:
+    def check(drawing: DrawingRequest) -> CheckedView:
         """For messages while somebody draws: each problem with the shelf and the slot that it is about."""
         tables = _tables(drawing)
         try:
             saving.check(tables)
         except ConfigError as error:
-            return Checked(problems=_problems(error, tables))
-        return Checked(problems=[])
+            return CheckedView(problems=_problems(error, tables))
+        return CheckedView(problems=[])
 
     @routes.post("/shelves/grid", summary="Lay a grid out")
-    def grid(wanted: Grid) -> Quads:
+    def grid(wanted: GridRequest) -> QuadsView:
         """Where the slots of a grid lie in the picture: evenly spaced on the shelf, through its perspective."""
-        return Quads(quads=grid_quads(wanted.corners, rows=wanted.rows, columns=wanted.columns))
+        return QuadsView(quads=grid_quads(wanted.corners, rows=wanted.rows, columns=wanted.columns))
 
     return routes
 
 
-def _planogram(behind: Behind, saving: Saving) -> Planogram:
+def _planogram(behind: Behind, saving: Saving) -> PlanogramView:
     settings, seen = behind.running.settings, behind.running.seen
     why = obstacle(behind.path)
     if behind.path is None:
@@ -179,11 +179,11 @@ def _planogram(behind: Behind, saving: Saving) -> Planogram:
     else:
         kept, tables = saving.look()
         revision = kept.revision
-    return Planogram(
+    return PlanogramView(
         shelves=tables,
         revision=revision,
         obstacle=why,
-        cameras=[CameraOfShelves(id=camera.id, wh=_size(seen.get(camera.id))) for camera in settings.cameras],
+        cameras=[DrawnCameraView(id=camera.id, wh=_size(seen.get(camera.id))) for camera in settings.cameras],
         labels=[label for label in behind.running.model.classifier.labels if label not in SPECIAL_LABELS],
         keys=list(ShelfSection.model_fields),
         low_fraction=settings.alerts.low_fraction,
@@ -197,7 +197,7 @@ def _size(outcome: Any) -> tuple[int, int] | None:
     return (width, height) if width and height else None
 
 
-def _tables(drawing: Drawing) -> list[dict[str, Any]]:
+def _tables(drawing: DrawingRequest) -> list[dict[str, Any]]:
     """Shelves as tables of the file; what is empty is left away."""
     found = []
     for shelf in drawing.shelves:
@@ -230,7 +230,7 @@ def _refused() -> Iterator[None]:
         raise
 
 
-def _problems(error: ConfigError, tables: Sequence[dict[str, Any]]) -> list[PlacedProblem]:
+def _problems(error: ConfigError, tables: Sequence[dict[str, Any]]) -> list[PlacedProblemView]:
     words: Iterable[str] = dict.fromkeys(error.problems or (error.headline,))
     places = [placed(problem, tables) for problem in words]
-    return [PlacedProblem(words=place.words, shelf=place.shelf, slot=place.slot) for place in places]
+    return [PlacedProblemView(words=place.words, shelf=place.shelf, slot=place.slot) for place in places]

@@ -14,7 +14,7 @@ from edge_agent.dashboard.passwords import LENGTH_MAX
 from edge_agent.dashboard.sessions import Session, session_of
 
 
-class Password(BaseModel):
+class SignInRequest(BaseModel):
     """What somebody signs in with."""
 
     password: Annotated[str, Field(max_length=LENGTH_MAX)]
@@ -51,7 +51,7 @@ def router(behind: Behind) -> APIRouter:
             429: {"model": Problem, "description": "Too many wrong ones; `Retry-After` says for how long."},
         },
     )
-    async def sign_in(request: Request, response: Response, given: Password) -> SessionView:
+    async def sign_in(request: Request, response: Response, given: SignInRequest) -> SessionView:
         """Needs no token, but comes from the page itself, or from a program that sends no `Origin`."""
         access = _access(request)
         secret, found = await access.sign_in(given.password, address_of(request.scope))

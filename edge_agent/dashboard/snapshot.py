@@ -31,7 +31,7 @@ UNREAD_WORDS: dict[Unread, str] = {
 }
 
 
-class Device(BaseModel):
+class DeviceView(BaseModel):
     """Which device this is."""
 
     site: str
@@ -50,7 +50,7 @@ class ModelView(BaseModel):
     note: str | None = None
 
 
-class Milliseconds(BaseModel):
+class MillisecondsView(BaseModel):
     """How long the network takes for a batch of crops: median and 95th percentile."""
 
     p50: float
@@ -120,35 +120,35 @@ class ShelfView(BaseModel):
     slots: list[SlotView]
 
 
-class Live(BaseModel):
+class LiveView(BaseModel):
     """Everything at a moment; `version` rises with each that is new. `alerts_open` counts those nobody sees to yet."""
 
     version: int
     ts: str
-    device: Device
+    device: DeviceView
     model: ModelView
-    inference_ms: Milliseconds | None
+    inference_ms: MillisecondsView | None
     alerts_open: int
     cameras: list[CameraView]
     shelves: list[ShelfView]
 
 
-def live(running: Running, *, number: int, alerts_open: int = 0) -> Live:
+def live(running: Running, *, number: int, alerts_open: int = 0) -> LiveView:
     """What runs, at this moment. For any thread: it reads values that are replaced whole, never changed."""
     settings, model = running.settings, running.model
     now_s, feeds, seen = time.monotonic(), list(running.feeds), dict(running.seen)
     times_ms = running.stopwatch.percentiles_ms()
-    return Live(
+    return LiveView(
         version=number,
         ts=timestamp(datetime.now(UTC)),
-        device=Device(site=settings.site, device=settings.device, version=version("shelfwatch")),
+        device=DeviceView(site=settings.site, device=settings.device, version=version("shelfwatch")),
         model=ModelView(
             **model.info.payload(),
             runtime=model.classifier.runtime,
             delegate=model.classifier.plan.delegate,
             note=model.note,
         ),
-        inference_ms=Milliseconds(p50=times_ms[0], p95=times_ms[1]) if times_ms else None,
+        inference_ms=MillisecondsView(p50=times_ms[0], p95=times_ms[1]) if times_ms else None,
         alerts_open=alerts_open,
         cameras=[_camera(running, feed, seen.get(feed.watch.camera), now_s) for feed in feeds],
         shelves=[view for feed in feeds for view in _shelves(feed, seen.get(feed.watch.camera), now_s)],

@@ -288,6 +288,8 @@ def test_the_description_names_what_each_request_needs(page):
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             assert operation.get("summary"), (method, path)
+    odd = [name for name in described["components"]["schemas"] if not name.endswith(("View", "Request", "Draft"))]
+    assert odd == ["Problem"]  # what is shown, what is sent, and the parts of what is drawn
 
 
 def test_an_encrypted_page_keeps_its_cookie_to_itself(tmp_path, secret):

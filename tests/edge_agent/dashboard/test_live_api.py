@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.dashboard.snapshot import Live, live
+from edge_agent.dashboard.snapshot import LiveView, live
 from edge_agent.demo.store import CAMERA, SHELVES
 from edge_agent.shelf import CameraError
 from tests.conftest import wait_for
@@ -42,7 +42,7 @@ def outside(page, image):
 
 def test_everything_of_the_moment_is_told_as_it_is_described(page):
     """Cameras with frame and pace, shelves with products, slots with what stands in them."""
-    found = Live.model_validate(page.get("/api/live").json())
+    found = LiveView.model_validate(page.get("/api/live").json())
     (camera,) = found.cameras
     assert (camera.id, camera.status, camera.frame.wh) == (CAMERA, "online", (960, 540))
     assert camera.frame.age_s < 5
@@ -62,7 +62,7 @@ def test_the_stream_tells_what_is_new_at_most_twice_a_second(page):
         for line in answer.iter_lines(chunk_size=1):
             if line.startswith(b"data: "):
                 came.append(time.monotonic())
-                versions.append(Live.model_validate(json.loads(line[6:])).version)
+                versions.append(LiveView.model_validate(json.loads(line[6:])).version)
             if len(came) == 4:
                 break
     assert versions == sorted(set(versions))
