@@ -50,7 +50,7 @@ def _more(telling: Telling) -> dict[str, Any]:
     """What only some events have."""
     entry, more = telling.entry, dict[str, Any]()
     if telling.type in {"reminder", "acknowledged", "closed"}:
-        more["of"] = entry.kind
+        more["kind"] = entry.kind
     if telling.type == "reminder":
         more["reminder"] = entry.reminded
     if telling.type == "acknowledged" and entry.acknowledged is not None:

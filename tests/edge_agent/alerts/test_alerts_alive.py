@@ -105,7 +105,7 @@ def test_an_alert_lasts_over_restart_and_reload_until_it_is_put_right(running):
         answer = store.ask("acknowledge", alert=first["alert"], by="Ana", note="on my way")
         assert (answer["ok"], answer["alert"], answer["command"]) == (True, first["alert"], "acknowledge")
         wait_for(lambda: store.events("acknowledged"))
-        assert (store.events("acknowledged")[0]["by"], store.events("acknowledged")[0]["of"]) == ("Ana", "misplaced")
+        assert (store.events("acknowledged")[0]["by"], store.events("acknowledged")[0]["kind"]) == ("Ana", "misplaced")
         wait_for(lambda: store.listed()["alerts"][0]["acknowledged_by"] == "Ana")
         assert not store.ask("acknowledge", alert="nothing", by="Ana")["ok"]
     with running() as store:
@@ -142,7 +142,7 @@ def test_what_was_put_right_while_the_agent_was_off_is_over(running):
         store.path.write_text(text.replace('id = "drinks"', 'id = "beverages"'))
         assert store.ask("reload")["ok"]
         wait_for(lambda: len(store.events("closed")) == 2)
-        assert store.events("closed")[0]["of"] == "misplaced"
+        assert store.events("closed")[0]["kind"] == "misplaced"
 
 
 @pytest.mark.parametrize(
