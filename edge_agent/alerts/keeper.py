@@ -63,8 +63,8 @@ class Keeper:
             if left_out:
                 damaged = path.with_suffix(".damaged")
                 log.warning(
-                    "in the book of alerts %s what makes no sense is left out (%d: %s), and told again if it is still so;"
-                    " the book as it was is kept as %s",
+                    "what makes no sense in the book of alerts %s is left out (%d: %s), and told again"
+                    " if it is still so; the book as it was is kept as %s",
                     path,
                     len(left_out),
                     "; ".join(left_out[:3]),
