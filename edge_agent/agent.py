@@ -47,7 +47,7 @@ class Agent:
             reload_asked: Asks for a reload when it is set, as a signal does.
 
         Raises:
-            ShelfwatchError: The bundle, the outbox, a clip or the page's address or password cannot be used.
+            ShelfwatchError: The bundle, the outbox, a clip or the page's password or certificate cannot be used.
         """
         self.stop = threading.Event()
         model = load_model(settings)
@@ -128,7 +128,8 @@ class Agent:
         self.outlet.tend()
 
     def _say_health(self, counters: dict[str, Any]) -> None:
-        self.outlet.mqtt.say(self.outlet.topics.health, {**counters, **self.running.vitals()})
+        page = {"page_problem": self.page.problem if self.page is not None else None}
+        self.outlet.mqtt.say(self.outlet.topics.health, {**counters, **self.running.vitals(), **page})
 
 
 def _page(behind: Behind) -> "Server | None":

@@ -14,7 +14,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from edge_agent.dashboard.access import access_of
 from edge_agent.dashboard.app import app_of
 from edge_agent.dashboard.behind import Behind
-from edge_agent.shelf import ConfigError
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +25,8 @@ IDLE_S = 10
 """How long a connection is kept for another request."""
 CONNECTIONS_MAX, OF_AN_ADDRESS_MAX = 256, 96
 BACKLOG = 128
+AGAIN_S = 10.0
+"""An address that cannot be listened on is tried again after so long: a port gets free, a network comes."""
 HEADERS_MAX_BYTES = 32 * 1024
 
 
@@ -93,15 +94,17 @@ class Server:
     """Serves the page while its context is entered. What goes wrong in it never reaches the counting."""
 
     def __init__(self, behind: Behind) -> None:
-        """Take the port; nothing is served before the context is entered.
+        """Take the port, if it can be had already; nothing is served before the context is entered.
 
         Raises:
-            ConfigError: The address cannot be listened on, or the page would be open to everybody.
+            ConfigError: The page would be open to everybody, or its password or certificate cannot be read.
         """
         section = behind.running.settings.dashboard
         self._behind = behind
-        self._socket = _listening(section.host, section.port)
-        self.port: int = self._socket.getsockname()[1]
+        self.problem: str | None = None
+        """Why the page cannot be served at present, in words; None while it can."""
+        self.port: int = section.port
+        self._socket = self._listening()
         try:
             self.access = access_of(behind.running.settings, self.port)
             self.app = app_of(behind, self.access)
@@ -125,7 +128,8 @@ class Server:
                 )
             )
         except BaseException:
-            self._socket.close()
+            if self._socket is not None:
+                self._socket.close()
             raise
         self._thread = threading.Thread(target=self._serve, name="dashboard", daemon=True)
 
@@ -139,7 +143,6 @@ class Server:
     def __enter__(self) -> Self:
         """Serve."""
         self._thread.start()
-        log.info("the page is at %s", self.url)
         return self
 
     def leave(self) -> None:
@@ -153,23 +156,46 @@ class Server:
         """End what is open."""
         self.leave()
         self._thread.join(STOP_S + 1)
-        self._socket.close()
+        if self._socket is not None:
+            self._socket.close()
         self.app.state.pictures.forget()
         self.access.threads.shutdown(wait=False, cancel_futures=True)
 
     def _serve(self) -> None:
         """The thread."""
         try:
+            while self._socket is None:
+                if self._behind.closing.wait(AGAIN_S):
+                    return
+                self._socket = self._listening()
+            log.info("the page is at %s", self.url)
             self._server.run(sockets=[self._socket])
         except Exception:
             log.exception("the page has ended; counting goes on. Restart the agent to have it back")
 
+    def _listening(self) -> socket.socket | None:
+        """Listen, or say once why not: a port that is taken keeps nobody from counting."""
+        section = self._behind.running.settings.dashboard
+        try:
+            found = listen(section.host, section.port)
+        except OSError as error:
+            words = (
+                f"the page cannot be served on {section.host}, port {section.port} ({error.strerror}); it is tried"
+                " again, and counting goes on. Set host or port under [dashboard] to one that is free, or"
+                " enabled = false."
+            )
+            if words != self.problem:
+                log.warning("%s", words)
+            self.problem = words
+            return None
+        self.port, self.problem = found.getsockname()[1], None
+        return found
 
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise ConfigError(
-            f"the page cannot be served on {host}, port {port} ({error.strerror}). Set host or port under [dashboard]"
-            " to one that is free, or enabled = false."
-        ) from error
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there.
+
+    Raises:
+        OSError: The port is taken, or the address is none of this device's at present.
+    """
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)

@@ -17,7 +17,7 @@ from edge_agent.doctor.finding import Finding, doubtful, failed
 from edge_agent.doctor.hearsay import finding_of, heard
 from edge_agent.doctor.machine import look_at_clock, look_at_disk, look_at_heat, look_at_memory
 from edge_agent.doctor.network import look_at_network
-from edge_agent.doctor.page import look_at_page
+from edge_agent.doctor.page import look_at_address, look_at_page
 from edge_agent.doctor.validity import look_at_certificates
 from edge_agent.engines import NAMES
 from edge_agent.messages import Topics
@@ -47,6 +47,7 @@ def examine(path: Path, *, cameras: bool = True, broker: bool = True) -> Iterato
     yield check.look_at_outbox(settings)
     if settings.dashboard.enabled:
         yield look_at_page(settings)
+        yield look_at_address(settings.dashboard, at_work=at_work)
     yield _model(settings, at_work=at_work)
     network, cut_off = look_at_network(settings)
     yield network

@@ -1,5 +1,6 @@
 """The device's own page: who reaches it, whether it asks for a password, whether it is encrypted, and until when."""
 
+import errno
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,13 +10,31 @@ from cryptography import x509
 from edge_agent.config import Settings
 from edge_agent.doctor.finding import Finding, doubtful, fine, look
 from edge_agent.doctor.validity import SOON
-from edge_agent.sections import is_loopback
+from edge_agent.sections import DashboardSection, is_loopback
 from edge_agent.shelf import ConfigError
 
 
 def look_at_page(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Finding:
     """Whether the page is safe to have as it is configured; nothing is asked of it."""
     return look("page", lambda: _page(settings, now()))
+
+
+def look_at_address(section: DashboardSection, *, at_work: bool) -> Finding:
+    """Whether the page can be served where it is to be; `at_work` says that the agent runs, and may well have it."""
+    from edge_agent.dashboard.server import listen  # noqa: PLC0415 — only where there is a page
+
+    what, where = "page's address", f"{section.host}, port {section.port}"
+    try:
+        listen(section.host, section.port).close()
+    except OSError as error:
+        if at_work and error.errno == errno.EADDRINUSE:
+            return fine(what, f"{where} is in use, as it is while the agent runs")
+        return doubtful(
+            what,
+            f"{where} cannot be listened on at present ({error.strerror}); the agent counts without its page, and tries"
+            " again every 10 s. Set host or port under [dashboard] to one that is free.",
+        )
+    return fine(what, f"{where} is free" if not at_work else f"{where} is there")
 
 
 def _page(settings: Settings, now: datetime) -> Finding:

@@ -1,5 +1,6 @@
 """The guard of the page, asked by a real client: every rule of docs/dashboard.md, and that strangers get nothing."""
 
+import logging
 import re
 import socket
 import time
@@ -15,6 +16,7 @@ from edge_agent.dashboard.throttle import FREE, Throttle
 from edge_agent.demo.store import CAMERA
 from edge_agent.shelf import ConfigError
 from tests.certificates import Authority
+from tests.conftest import wait_for
 from tests.edge_agent.dashboard.serving import PASSWORD, served
 
 AIM = f"/api/cameras/{CAMERA}/aim"
@@ -324,3 +326,24 @@ def test_a_page_that_would_be_open_or_broken_is_refused(tmp_path, lines, said):
     with pytest.raises(ConfigError, match=said) as refused, served(tmp_path, lines):
         pass
     assert refused.value.exit_status == 78
+
+
+def test_a_port_that_is_taken_keeps_nobody_from_counting(tmp_path, monkeypatch, caplog):
+    """The agent counts without its page and says once why there is none; the page comes when the port is free."""
+    monkeypatch.setattr(server, "AGAIN_S", 0.05)
+    caplog.set_level(logging.INFO, "edge_agent.dashboard.server")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with served(tmp_path, edit=lambda text: text.replace("port = 0", f"port = {port}")) as page:
+            assert f"port {port} (" in page.agent.page.problem
+            taken.close()
+            wait_for(lambda: page.agent.page.problem is None and "the page is at" in caplog.text)
+            assert page.get("/api/live").status_code == 200
+    assert caplog.text.count("cannot be served") == 1
+
+
+def test_an_address_that_is_not_there_yet_keeps_nobody_from_counting(tmp_path, secret):
+    """A network that comes later, or never, costs the page and not the counts; the agent stops at once."""
+    with served(tmp_path, f'host = "192.0.2.7"\npassword_file = "{secret}"') as page:
+        assert "192.0.2.7" in page.agent.page.problem
+        page.agent.stop.set()

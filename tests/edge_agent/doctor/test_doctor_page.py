@@ -1,5 +1,6 @@
 """What the doctor says of the page: who reaches it, and what is to be done for it to be safe."""
 
+import socket
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from edge_agent.config import load
 from edge_agent.dashboard import passwords
 from edge_agent.demo.store import write_config
-from edge_agent.doctor.page import look_at_page
+from edge_agent.doctor.page import look_at_address, look_at_page
+from edge_agent.sections import DashboardSection
 from tests.certificates import Authority
 
 
@@ -49,3 +51,14 @@ def test_a_certificate_is_renewed_in_time(settings_of, tmp_path):
     now = datetime.now(UTC)
     levels = [look_at_page(settings, lambda days=days: now + timedelta(days)).level for days in (0, 15, 40)]
     assert levels == ["ok", "warn", "warn"]
+
+
+def test_it_says_where_the_page_cannot_be_served_at_present():
+    """A port of another program's, or an address that is not there, is a warning; the running agent's own is not."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        section = DashboardSection(enabled=True, port=taken.getsockname()[1])
+        assert look_at_address(section, at_work=False).level == "warn"
+        assert look_at_address(section, at_work=True).level == "ok"
+    assert look_at_address(section, at_work=False).level == "ok"
+    elsewhere = section.model_copy(update={"host": "192.0.2.7"})
+    assert "192.0.2.7" in look_at_address(elsewhere, at_work=True).words
