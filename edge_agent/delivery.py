@@ -82,6 +82,7 @@ class Delivery:
         if events:
             self._outbox.put(events)
             self._note(outcome.counts, [body for _, body in events])
+        self.alerting.keep()
         if told or outcome.alerts:
             self.list_alerts()
         for count in outcome.counts:
@@ -112,6 +113,7 @@ class Delivery:
         if events := self._bodies(told, now):
             self._outbox.put(events)
             self._note((), [body for _, body in events])
+        self.alerting.keep()
         self.list_alerts()
         return entry
 

@@ -36,6 +36,7 @@ class Alerting:
         self._looks: dict[str, Looks] = {}
         self._recent: dict[str, Evidence] = {}
         self._backlog: tuple[Telling, ...] = ()
+        self._unkept: Moment | None = None
         self._clock_s = -inf
 
     def use(self, policy: Policy, shelves: Iterable[Shelf], *, mode: Mode, at: datetime) -> None:
@@ -46,14 +47,15 @@ class Alerting:
         self._backlog += told
         cameras = {shelf.camera for shelf in known.values()}
         self._looks = {camera: looks for camera, looks in self._looks.items() if camera in cameras and mode != "off"}
-        self._keep(Moment(at, self._clock_s))
+        self._unkept = Moment(at, self._clock_s)
+        self.keep()
 
     def resume(self, shelf: Shelf) -> AlertState:
         """Where a shelf's alerts stand."""
         return resume(self.book, shelf)
 
     def take(self, shelves: Sequence[Shelf], outcome: Outcome, *, at: datetime) -> tuple[Telling, ...]:
-        """After every step: what is to be told now.
+        """After every step: what is to be told now. When that is stored, `keep` is to be called.
 
         Args:
             shelves: Those of the outcome's camera.
@@ -72,18 +74,35 @@ class Alerting:
         if looks is not None and self.book.number > before:
             self._show(looks, shelves, outcome, since=before)
         if outcome.alerts or told:
-            self._keep(now)
-        told, self._backlog = self._backlog + told, ()
-        return told
+            self._unkept = now
+        return self._with_backlog(told)
 
     def acknowledge(self, alert: str, who: Acknowledged) -> tuple[Entry, tuple[Telling, ...]] | str:
-        """Note that somebody sees to an alert: it and what is to be told, or a sentence that says why not."""
+        """Note that somebody sees to an alert: it and what is to be told, or a sentence that says why not.
+
+        When what is to be told is stored, `keep` is to be called.
+        """
         done = acknowledge(self.book, alert, who)
         if isinstance(done, str):
             return done
         self.book, told = done
-        self._keep(Moment(who.at, self._clock_s))
-        return next(entry for entry in self.book.open if entry.id == alert), told
+        self._unkept = Moment(who.at, self._clock_s)
+        return next(entry for entry in self.book.open if entry.id == alert), self._with_backlog(told)
+
+    def keep(self) -> None:
+        """Have the book written, if there is something new in it.
+
+        What it says was told must be stored as an event by then: should the power fail in between, an alert is told
+        twice, but never not at all. So it waits for what a change of the configuration closed and nobody heard yet.
+        """
+        if self._unkept is None or self._backlog:
+            return
+        self.book = tidied(self.book, self._unkept, self.policy)
+        self._unkept = None
+        kept = {entry.id for entry in (*self.book.open, *self.book.closed)}
+        self.shown = {alert: known for alert, known in self.shown.items() if alert in kept}
+        if self._keeper is not None:
+            self._keeper.write(self.book, self.shown)
 
     def evidence(self, telling: Telling) -> dict[str, str] | None:
         """The pictures that go with an event: with the first one of an alert, where they are sent."""
@@ -107,10 +126,7 @@ class Alerting:
         while len(self._recent) > RECENT:
             del self._recent[next(iter(self._recent))]
 
-    def _keep(self, now: Moment) -> None:
-        """Have the book written as it is now."""
-        self.book = tidied(self.book, now, self.policy)
-        kept = {entry.id for entry in (*self.book.open, *self.book.closed)}
-        self.shown = {alert: known for alert, known in self.shown.items() if alert in kept}
-        if self._keeper is not None:
-            self._keeper.write(self.book, self.shown)
+    def _with_backlog(self, told: tuple[Telling, ...]) -> tuple[Telling, ...]:
+        """What is to be told, after what waited for an occasion."""
+        told, self._backlog = self._backlog + told, ()
+        return told

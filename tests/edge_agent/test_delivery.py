@@ -1,10 +1,12 @@
 """Delivery: one event per change, states on change and as a heartbeat, and never an unconfirmed one."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
 from edge_agent.alerts.alerting import Alerting
+from edge_agent.alerts.keeper import BOOK, Keeper
 from edge_agent.alerts.policy import Patience, Policy
 from edge_agent.counting import Rules
 from edge_agent.delivery import Delivery
@@ -12,8 +14,9 @@ from edge_agent.inference import ScriptedClassifier
 from edge_agent.messages import ModelInfo, Topics
 from edge_agent.mqtt.publish import RecordingPublisher
 from edge_agent.outbox.outbox import Outbox
-from edge_agent.pipeline import CameraPlan, Watch
-from edge_agent.shelf import CameraError, Frame
+from edge_agent.pipeline import CameraPlan, Outcome, Watch
+from edge_agent.shelf import Alert, CameraError, Frame
+from tests.conftest import wait_for
 from tests.edge_agent.conftest import COLOURS, by_colour, paint
 
 TOPICS = Topics("store-1", "dev-1")
@@ -97,3 +100,73 @@ def test_a_camera_that_goes_is_told_with_its_reason(tmp_path):
     delivery.camera("cam1", None)
     said = [(payload["status"], payload["reason"]) for _, payload in publisher.retained]
     assert said == [("offline", "timeout"), ("degraded", "moved"), ("online", None)]
+
+
+class Unhurried(Outbox):
+    """An outbox before which the keeper of the book has all the time it wants: what it has written by then is noted."""
+
+    def __init__(self, path, keeper):
+        """At a path, beside a book."""
+        super().__init__(path)
+        self.keeper, self.told_before = keeper, []
+
+    def put(self, events):
+        """Store events, once the book is on the disk as far as it was handed over."""
+        wait_for(lambda: self.keeper._book is None)
+        path = self.keeper._folder / BOOK
+        record = json.loads(path.read_bytes()) if path.exists() else {"alerts": []}
+        alerts = [alert for alert in record["alerts"] if alert["told_at"] is not None]
+        self.told_before += [(alert["closed_at"] is not None, alert["acknowledged_at"] is not None) for alert in alerts]
+        return super().put(events)
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A function that delivers edges at a time on a clock of its own; with the delivery, and what is stored when."""
+    keeper = Keeper(tmp_path / "alerts", max_mb=1)
+    outbox = Unhurried(tmp_path / "o.db", keeper)
+    delivery = Delivery(TOPICS, outbox, RecordingPublisher(), ModelInfo("m", "0"))
+    delivery.alerting = Alerting(Policy(group_s=1), keeper=keeper)
+    keeper.start()
+
+    def deliver(clock_s, *alerts):
+        frame = Frame("cam1", 1, datetime.now(UTC), clock_s, paint("cola cola cola milk"))
+        delivery.deliver((), Outcome(frame, (), (), frozenset(), frozenset(), alerts))
+
+    yield deliver, delivery, outbox
+    keeper.close()
+    outbox.close()
+
+
+def gone(sku):
+    """A product is out."""
+    return Alert("out_of_stock", "a1", "cam1", f"{sku} is out", sku, None, 0, f"sku:{sku}")
+
+
+def test_the_book_says_told_only_when_the_event_is_stored(kept):
+    """Should the power fail between both, an alert is told twice, but never not at all."""
+    deliver, delivery, outbox = kept
+    deliver(0.0, gone("milk"))
+    deliver(5.0)
+    [entry] = delivery.alerting.book.open
+    delivery.acknowledge(entry.id, by="Ana", note=None)
+    assert [row.body["type"] for row in outbox.peek(9)] == ["out_of_stock", "acknowledged"]
+    assert outbox.told_before == [(False, False)]  # as it was before the acknowledgement
+
+
+def test_what_another_configuration_closes_is_kept_as_closed_only_when_that_is_told(kept):
+    """An agent that ends right after a reload closes it again at the next start, and tells it."""
+    deliver, delivery, outbox = kept
+    deliver(0.0, gone("milk"))
+    deliver(5.0)
+    deliver(6.0, Alert("view_lost", "a1", "cam1", "gone", thing="view:"))
+    deliver(11.0)
+    outbox.told_before.clear()
+    delivery.alerting.use(Policy(group_s=1), (), mode="off", at=datetime.now(UTC))
+    assert delivery.alerting.book.open == ()
+    deliver(12.0)
+    assert [row.body["type"] for row in outbox.peek(9)] == ["out_of_stock", "view_lost", "closed", "closed"]
+    assert outbox.told_before == [(False, False)] * 2
+    wait_for(lambda: outbox.keeper._book is None)
+    record = json.loads((outbox.keeper._folder / BOOK).read_bytes())
+    assert [alert["state"] for alert in record["alerts"]] == ["closed", "closed"]
