@@ -24,13 +24,17 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One thing that an alert is about. `told` says that it is out; `closed_s` is on the clock of this run."""
+    """One thing that an alert is about. `told` says that it is out; `closed_s` is on the clock of this run.
+
+    `again` says that it was over and began again, and that nobody was disturbed for that as yet.
+    """
 
     alert: Alert
     opened_at: datetime
     told: bool = False
     closed_at: datetime | None = None
     closed_s: float | None = None
+    again: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -51,8 +55,8 @@ class Acknowledged:
 class Entry:
     """An alert over its life: of one kind, in one place, about one thing or several that came together.
 
-    `due_s` is when it is to be looked at next, on the clock of this run (None: to be found out), `shut_s` when last it
-    was due and the store was closed. A `quiet` one is no news: it is told without disturbing anybody. `reminded` and
+    `due_s` is when it is to be looked at next, on the clock of this run (None: to be found out); `shut` says that it
+    was due while the store was closed. A `quiet` one is no news: it is told without disturbing anybody. `reminded` and
     `reopened` count.
     """
 
@@ -68,7 +72,7 @@ class Entry:
     reopened: int = 0
     quiet: bool = False
     due_s: float | None = None
-    shut_s: float | None = None
+    shut: bool = False
 
     @property
     def number(self) -> int:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 
 from edge_agent.alerts.book import Acknowledged, Book, Entry, Member, Moment, is_watched
+from edge_agent.alerts.due import lasting, remind_s, reopened_s, resumed_s, settled_s
 from edge_agent.alerts.policy import Policy
 from edge_agent.shelf import Alert, AlertKind, Shelf, nearest
 
@@ -23,9 +24,7 @@ ENDS: dict[AlertKind, frozenset[AlertKind]] = {
 Again = tuple[Entry, Member, Entry | None]
 """An alert that begins again, its member that does, and the worse alert that it comes from, if it eased."""
 OPEN_MAX = 500
-"""How many alerts may be open; beyond it the oldest is given up."""
-LASTS_S = 900.0
-"""What begins again within the cool-down and lasts for so long is told again."""
+"""How many alerts may be open; beyond it the oldest are given up."""
 CLOSED_HOURS_S = 10.0
 """Out of hours what waits is looked at this often."""
 
@@ -64,11 +63,11 @@ def take(book: Book, found: Sequence[Alert], now: Moment, policy: Policy) -> tup
     for alert in found:
         book, said = _end(book, alert, now) if alert.kind in ENDS else _begin(book, alert, now, policy)
         told += said
-    for entry in book.open:
-        changed, said = _attend(entry, now, policy)
-        if changed is not entry:
-            book = book.with_entry(changed)
-        told += said
+    book, said = _bounded(book, now)
+    told += said
+    attended = [_attend(entry, now, policy) for entry in book.open]
+    book = replace(book, open=tuple(entry for entry, _ in attended))
+    told += [one for _, said in attended for one in said]
     next_s = min((entry.due_s if entry.due_s is not None else -inf for entry in book.open), default=inf)
     return replace(book, next_s=next_s), tuple(told)
 
@@ -84,8 +83,8 @@ def _begin(book: Book, alert: Alert, now: Moment, policy: Policy) -> tuple[Book,
         book = _left(book, *standing, now)
         if standing[1].told and (standing[0].kind, alert.kind) == ("out_of_stock", "low_stock"):
             eased = standing[0]
-    if (again := _again(book, member, alert.kind, now, policy)) is not None:
-        return _reopened(book, (*again, eased), alert, now, policy)
+    if (again := _again(book, member, now, policy, eased=eased)) is not None:
+        return _reopened(book, again, alert, now, policy)
     if eased is None:
         for entry in book.open:
             if entry.told_at is None and entry.kind == alert.kind and _place(entry.members[0].alert) == _place(alert):
@@ -101,16 +100,21 @@ def _begin(book: Book, alert: Alert, now: Moment, policy: Policy) -> tuple[Book,
         quiet=eased is not None,
         due_s=now.clock_s + (policy.group_s if eased is None else 0),
     )
-    return _bounded(replace(book, number=number).with_entry(entry), now), []
+    return replace(book, number=number).with_entry(entry), []
 
 
-def _again(book: Book, member: Member, kind: AlertKind, now: Moment, policy: Policy) -> tuple[Entry, Member] | None:
-    """The alert about the same that was over so recently that this is the same one."""
+def _again(book: Book, member: Member, now: Moment, policy: Policy, *, eased: Entry | None) -> Again | None:
+    """The alert about the same that was over so recently that this is the same one.
+
+    What nobody was told of can only be taken up by an alert that is still to be told to everybody.
+    """
     for entry in (*reversed(book.open), *reversed(book.closed)):
-        if entry.kind == kind:
+        if entry.kind == member.alert.kind:
             for old in reversed(entry.members):
-                if old.key == member.key and old.closed_at is not None and _since_s(old, now) < policy.cool_down_s:
-                    return entry, old
+                tellable = old.told or (entry.told_at is None and eased is None)
+                over = old.key == member.key and old.closed_at is not None
+                if over and tellable and _since_s(old, now) < policy.cool_down_s:
+                    return entry, old, eased
     return None
 
 
@@ -122,9 +126,12 @@ def _since_s(member: Member, now: Moment) -> float:
 
 
 def _reopened(book: Book, again: Again, alert: Alert, now: Moment, policy: Policy) -> tuple[Book, list[Telling]]:
-    """The same alert once more: whoever was told is not told again, unless it lasts: then by a reminder."""
+    """The same alert once more: whoever was told is not told again, unless it lasts: then by a reminder.
+
+    What is better than before does not count as having begun again.
+    """
     entry, old, eased = again
-    member = replace(old, alert=alert, closed_at=None, closed_s=None)
+    member = replace(old, alert=alert, closed_at=None, closed_s=None, again=old.told and eased is None)
     members = tuple(member if other is old else other for other in entry.members)
     fresh = replace(entry, members=members, closed_at=None)
     if not old.told:
@@ -133,8 +140,9 @@ def _reopened(book: Book, again: Again, alert: Alert, now: Moment, policy: Polic
     fresh = replace(
         fresh,
         acknowledged=eased.acknowledged if eased is not None else None,
+        reminded=entry.reminded if entry.closed_at is None else 0,
         reopened=entry.reopened + 1,
-        due_s=min(_remind_s(now, policy), now.clock_s + LASTS_S),
+        due_s=reopened_s(entry, now, policy, lasts=member.again),
     )
     return book.with_entry(fresh), [Telling(entry.kind, fresh, alert, now.at, alert.message)]
 
@@ -153,7 +161,7 @@ def _end(book: Book, alert: Alert, now: Moment) -> tuple[Book, list[Telling]]:
 
 def _left(book: Book, entry: Entry, member: Member, now: Moment) -> Book:
     """The book after something is no longer so; an alert without anything that is so is over."""
-    over = replace(member, closed_at=now.at, closed_s=now.clock_s)
+    over = replace(member, closed_at=now.at, closed_s=now.clock_s, again=False)
     fresh = replace(entry, members=tuple(over if other is member else other for other in entry.members))
     if not fresh.standing:
         fresh = replace(fresh, closed_at=now.at)
@@ -163,30 +171,30 @@ def _left(book: Book, entry: Entry, member: Member, now: Moment) -> Book:
 def _attend(entry: Entry, now: Moment, policy: Policy) -> tuple[Entry, list[Telling]]:
     """See to one open alert: tell it, or tell it again, if it is due."""
     if entry.due_s is None:
-        return replace(entry, due_s=_resumed_s(entry, now, policy)), []
+        return replace(entry, due_s=resumed_s(entry, now, policy)), []
     if now.clock_s < entry.due_s:
         return entry, []
     if not policy.open_at(now.at):
-        return replace(entry, due_s=now.clock_s + CLOSED_HOURS_S, shut_s=now.clock_s), []
-    if entry.told_at is None and entry.shut_s is not None:  # the lights may come on only now
-        entry = replace(entry, due_s=entry.shut_s + policy.patience.hold_s(entry.kind), shut_s=None)
-        if entry.due_s is not None and now.clock_s < entry.due_s:
-            return entry, []
+        return replace(entry, due_s=now.clock_s + CLOSED_HOURS_S, shut=True), []
+    if entry.shut:  # the lights may come on only now, and show that it is over
+        return replace(entry, due_s=now.clock_s + settled_s(entry, policy), shut=False), []
     return _tell(entry, now, policy) if entry.told_at is None else _remind(entry, now, policy)
 
 
 def _remind(entry: Entry, now: Moment, policy: Policy) -> tuple[Entry, list[Telling]]:
-    """Once more, unless somebody sees to it or it was said often enough."""
-    if entry.acknowledged is not None or not policy.remind_after_s or entry.reminded >= policy.reminders:
+    """Once more, unless somebody sees to it or it was said often enough; what began again and lasted is always said."""
+    wanted = lasting(entry) or (policy.remind_after_s and entry.reminded < policy.reminders)
+    if entry.acknowledged is not None or not wanted:
         return (entry if entry.due_s == inf else replace(entry, due_s=inf)), []
-    fresh = replace(entry, reminded=entry.reminded + 1, due_s=_remind_s(now, policy))
+    members = tuple(replace(member, again=False) if member.again else member for member in entry.members)
+    fresh = replace(entry, members=members, reminded=entry.reminded + 1, due_s=remind_s(now, policy))
     return fresh, [Telling("reminder", fresh, entry.standing[0].alert, now.at, entry.message, notify=True)]
 
 
 def _tell(entry: Entry, now: Moment, policy: Policy) -> tuple[Entry, list[Telling]]:
     """One message for all members, and an event for each."""
     members = tuple(replace(member, told=True) if member.closed_at is None else member for member in entry.members)
-    fresh = replace(entry, members=members, told_at=now.at, due_s=_remind_s(now, policy))
+    fresh = replace(entry, members=members, told_at=now.at, due_s=remind_s(now, policy))
     return fresh, [
         Telling(
             entry.kind,
@@ -200,28 +208,22 @@ def _tell(entry: Entry, now: Moment, policy: Policy) -> tuple[Entry, list[Tellin
     ]
 
 
-def _remind_s(now: Moment, policy: Policy) -> float:
-    return now.clock_s + policy.remind_after_s if policy.remind_after_s else inf
-
-
-def _resumed_s(entry: Entry, now: Moment, policy: Policy) -> float:
-    """When an alert of an earlier run is due: the wall clock says how long it has waited, within reason."""
-    if entry.told_at is None:
-        return now.clock_s + policy.group_s
-    waited_s = (now.at - entry.told_at).total_seconds() - entry.reminded * policy.remind_after_s
-    return now.clock_s + min(max(policy.remind_after_s - waited_s, 0.0), policy.remind_after_s)
-
-
 def _place(alert: Alert) -> tuple[str, str]:
     """Where alerts of one kind are one: an aisle, or what one camera sees."""
     return ("aisle", alert.aisle) if alert.aisle is not None else ("camera", alert.camera)
 
 
-def _bounded(book: Book, now: Moment) -> Book:
-    """Give up the oldest open alerts beyond `OPEN_MAX`."""
+def _bounded(book: Book, now: Moment) -> tuple[Book, list[Telling]]:
+    """Give up the oldest open alerts beyond `OPEN_MAX`; who was told of one is told that too."""
+    told = []
     for entry in book.open[:-OPEN_MAX]:
-        book = book.with_entry(replace(entry, closed_at=now.at))
-    return book
+        fresh = replace(entry, closed_at=now.at)
+        book = book.with_entry(fresh)
+        for member in entry.standing:
+            if member.told:
+                message = f"given up, as more than {OPEN_MAX} alerts are open ({member.alert.message})"
+                told.append(Telling("closed", fresh, member.alert, now.at, message))
+    return book, told
 
 
 def tidied(book: Book, now: Moment, policy: Policy) -> Book:
@@ -265,7 +267,9 @@ def acknowledge(book: Book, alert: str, who: Acknowledged) -> tuple[Book, tuple[
     if entry.acknowledged is not None:
         return book, ()
     # what was only noted has been seen now: there is an event for each member, and nobody is disturbed
-    members = tuple(replace(member, told=True) if member.closed_at is None else member for member in entry.members)
+    members = tuple(
+        replace(member, told=True, again=False) if member.closed_at is None else member for member in entry.members
+    )
     told_at = entry.told_at if entry.told_at is not None else who.at
     fresh = replace(entry, members=members, told_at=told_at, acknowledged=who, due_s=inf)
     news = [

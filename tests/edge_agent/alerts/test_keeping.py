@@ -11,6 +11,7 @@ from edge_agent.alerts.book import Acknowledged, Book, Moment, resume
 from edge_agent.alerts.hours import Hours, spans
 from edge_agent.alerts.keeping import OPEN_MAX, acknowledge, released, take, tidied
 from edge_agent.alerts.policy import Patience, Policy
+from edge_agent.alerts.records import book_of, book_record
 from edge_agent.shelf import Alert, Shelf, Slot
 from tests.edge_agent.conftest import quad
 
@@ -246,6 +247,129 @@ def test_the_lights_may_come_on_when_the_store_opens():
     assert store.wait(660) == []
     store.find(edge("view_restored"))
     assert store.wait(3600) == []
+
+
+@pytest.mark.parametrize("seen_to", [False, True])
+def test_what_ended_untold_and_begins_again_after_its_group_was_told_is_told(seen_to):
+    """Filled before opening, gone again after it: those who were told of the other product know nothing of this one."""
+    store = Store(open_by_day(), at=datetime(2026, 11, 23, 5, 0, tzinfo=UTC))
+    store.find(edge("out_of_stock"), edge("out_of_stock", "milk"))
+    store.wait(3400)
+    assert store.find(edge("restocked", "milk")) == []
+    assert store.wait(300) == [("out_of_stock", True)]
+    if seen_to:
+        store.acknowledge(store.book.open[0].id)
+    assert store.find(edge("out_of_stock", "milk")) == []
+    assert store.wait(12) == [("out_of_stock", True)]
+    assert store.told[-1].alert.sku == "milk"
+    assert store.find(edge("restocked", "milk")) == [("restocked", False)]
+
+
+def test_what_ended_untold_and_begins_again_after_its_told_alert_is_over_is_told():
+    """The alert that it was in was told of another product, and ended: it is a new one."""
+    store = Store(replace(QUIET, cool_down_s=3600))
+    store.find(edge("out_of_stock"), edge("out_of_stock", "milk"))
+    store.find(edge("restocked", "milk"))
+    assert store.wait(12) == [("out_of_stock", True)]
+    store.find(edge("restocked"))
+    store.find(edge("out_of_stock", "milk"))
+    assert store.wait(12) == [("out_of_stock", True)]
+
+
+@pytest.mark.parametrize("others", [{"reminders": 0}, {"remind_after_s": 0}, {"reminders": 1}])
+def test_what_begins_again_and_lasts_is_told_whatever_was_said_before(others):
+    """Once, after a quarter of an hour: also without reminders, and where it was reminded of before it was over."""
+    store = Store(replace(QUIET, **others))
+    store.find(edge("out_of_stock"))
+    store.wait(3700)
+    store.find(edge("restocked"))
+    store.wait(60)
+    assert store.find(edge("out_of_stock")) == [("out_of_stock", False)]
+    assert store.wait(898) == []
+    assert store.wait(4 * 3600) == [("reminder", True)]
+    assert store.told[-1].entry.reminded == 1
+
+
+def test_what_begins_again_and_ends_is_not_reminded_of_by_what_stands_beside_it():
+    """Of two products the one that stays was said often enough; the other wavers for a minute: nobody is disturbed."""
+    store = Store(replace(QUIET, reminders=0))
+    store.find(edge("out_of_stock"), edge("out_of_stock", "milk"))
+    store.wait(20)
+    store.find(edge("restocked", "milk"))
+    store.wait(60)
+    assert store.find(edge("out_of_stock", "milk")) == [("out_of_stock", False)]
+    store.wait(60)
+    store.find(edge("restocked", "milk"))
+    assert store.wait(3600) == []
+
+
+def test_a_reminder_is_not_put_off_by_what_wavers_beside_it():
+    """A product that comes and goes every ten minutes hides none that is gone for an hour."""
+    store = Store()
+    store.find(edge("out_of_stock"), edge("out_of_stock", "milk"))
+    said = store.wait(20)
+    for _ in range(6):
+        store.find(edge("restocked", "milk"))
+        said += store.wait(300)
+        store.find(edge("out_of_stock", "milk"))
+        said += store.wait(300)
+    assert ("reminder", True) in said
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_what_was_filled_in_the_dark_is_not_told_at_opening(told):
+    """The lights come on as the store opens: there is time for the looks to agree, and for the hold of the way back."""
+    begun = datetime(2026, 11, 23, 5, 30, tzinfo=UTC) - timedelta(hours=8, minutes=40 if told else 0)
+    store = Store(open_by_day(), at=begun)
+    store.find(edge("out_of_stock"))
+    store.wait(30)
+    assert len(store.told) == told
+    while not store.policy.open_at(store.now.at) or store.now.at.hour > 12:
+        store.wait(1)
+    assert store.wait(40) == []
+    assert store.find(edge("restocked")) == ([("restocked", False)] if told else [])
+    assert store.wait(3600) == []
+
+
+def test_what_was_filled_while_the_power_was_off_is_not_told_after_a_start():
+    """The first looks have to agree, and their way back has its hold, before an alert of the run before is told."""
+    store = Store()
+    store.find(edge("out_of_stock"))
+    store.book = book_of(book_record(store.book))
+    assert store.wait(40) == []
+    store.find(edge("restocked"))
+    assert store.wait(3600) == []
+
+
+def test_what_is_still_so_after_a_start_is_told():
+    """The hold and the vote later, not never."""
+    store = Store()
+    store.find(edge("out_of_stock"))
+    store.book = book_of(book_record(store.book))
+    assert store.wait(50) == [("out_of_stock", True)]
+
+
+def test_an_easing_rings_no_bell_though_the_same_was_noted_on_the_way_down():
+    """Low for a moment, out, and then low again: better than before, told at once, and who sees to it is kept."""
+    store = Store()
+    store.find(edge("low_stock"))
+    store.wait(5)
+    store.find(edge("out_of_stock"))
+    store.wait(20)
+    store.acknowledge(store.book.open[0].id)
+    store.wait(60)
+    assert store.find(edge("low_stock")) == [("low_stock", False)]
+    assert store.book.open[0].acknowledged.by == "Ana"
+    assert store.wait(3600) == []
+
+
+def test_what_is_given_up_is_said_to_be():
+    """Of too many open alerts the oldest end with an event where they were told, so that none stays open for ever."""
+    store, numbers = Store(replace(QUIET, group_s=0)), counter()
+    store.find(*(edge("out_of_stock", f"sku-{next(numbers)}", aisle=str(n)) for n in range(OPEN_MAX)))
+    assert store.find(edge("out_of_stock", "milk", aisle="other")) == [("closed", False), ("out_of_stock", True)]
+    assert (store.told[-2].alert.sku, store.told[-2].entry.state) == ("sku-0", "closed")
+    assert "more than 500" in store.told[-2].message
 
 
 def test_at_night_nobody_is_reminded():

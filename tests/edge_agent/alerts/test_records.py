@@ -36,9 +36,12 @@ def test_a_book_that_was_written_is_read_again():
 
 
 def test_what_was_waited_for_goes_on_after_a_restart():
-    """A reminder comes when it was to come by the wall clock; one that was set back delays it by its time at most."""
+    """A reminder comes when it was to come by the wall clock; one that was set back delays it by its time at most.
+
+    Where it is overdue, there is time to see first that its cause is gone: the hold, and a vote.
+    """
     again = book_of(json.loads(written()[1]))
-    for passed_s, after_s in ((0, 1000), (400, 600), (5000, 0), (-5000, 1000)):
+    for passed_s, after_s in ((0, 1000), (400, 600), (5000, 45), (-5000, 1000)):
         book, _ = take(again, (), Moment(datetime.fromtimestamp(AT.timestamp() + passed_s, UTC), 70.0), POLICY)
         assert book.next_s == 70.0 + after_s
 
@@ -49,6 +52,18 @@ def test_an_alert_that_ended_before_the_restart_is_the_same_after_it():
     gone = Alert("out_of_stock", "a1", "c1", "gone", "c", None, 0, "sku:c", "c")
     _, [told] = take(again, [gone], Moment(AT, 0.0), POLICY)
     assert (told.entry.id, told.notify) == (again.closed[0].id, False)
+
+
+def test_what_began_again_is_told_after_a_restart_as_well():
+    """That it has to last, and nobody was disturbed for it as yet, is a part of the book."""
+    gone = Alert("out_of_stock", "a1", "c1", "gone", "c", None, 0, "sku:c", "c")
+    book, _ = take(book_of(json.loads(written()[1])), [gone], Moment(AT, 0.0), Policy(reminders=0))
+    again = book_of(json.loads(json.dumps(book_record(book))))
+    book, _ = take(again, (), Moment(AT, 5.0), Policy(reminders=0))
+    book, told = take(book, (), Moment(AT, 904.0), Policy(reminders=0))
+    assert told == ()
+    _, [told] = take(book, (), Moment(AT, 905.0), Policy(reminders=0))
+    assert (told.type, told.alert.sku, told.notify) == ("reminder", "c", True)
 
 
 @pytest.mark.parametrize(
