@@ -245,7 +245,7 @@ def _status(facings: int, planned: int, low_at: int) -> StockStatus:
     return "low" if facings else "out"
 
 
-_WORDS: dict[Unread, tuple[Quality, str]] = {
+UNREAD_WORDS: dict[Unread, tuple[Quality, str]] = {
     "occluded": ("occluded", "something stands in front"),
     "moving": ("occluded", "something keeps moving in front"),
     "dark": ("dark", "too dark to read"),
@@ -256,6 +256,7 @@ _WORDS: dict[Unread, tuple[Quality, str]] = {
     "blurred": ("blurred", "the picture is out of focus, or the lens is dirty"),
     "moved": ("moved", "the camera no longer sees what the slots were drawn in"),
 }
+"""Why a slot could not be read → what that makes of the count, and words for a person."""
 
 
 def _quality(reading: Sequence[str | None], observations: Sequence[Observation]) -> tuple[Quality, str | None]:
@@ -266,5 +267,5 @@ def _quality(reading: Sequence[str | None], observations: Sequence[Observation])
     if not causes:
         return "good", None
     [(cause, slots)] = causes.most_common(1)
-    quality, words = _WORDS[cause]
+    quality, words = UNREAD_WORDS[cause]
     return quality, f"{words}: {slots} of {len(reading)} slots"

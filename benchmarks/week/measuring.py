@@ -202,8 +202,6 @@ CLIP: dict[str, Callable[[Effort], int]] = {
     "knock": lambda _: 4,
 }
 """How many there are to record of each kind."""
-DELAYS = ("moved_s", "back_s", "dark_s", "lit_s")
-"""What `delays` measures."""
 
 
 def delays() -> NDArray[np.float64]:

@@ -85,7 +85,7 @@ function dress(node, shelf, nowMs) {
 const ago = (ms, nowMs) => (nowMs - ms < 10000 ? "now" : `${duration(nowMs - ms)} ago`);
 
 function inside(node, shelf, nowMs) {
-  const items = shelf.items.map((item) => [product(item.sku), facings(item), shelf.gone ? "" : KIND_WORDS[item.status] ?? "Not known", item.sku]);
+  const items = shelf.items.map((item) => [product(item.sku), facings(item), shelf.gone ? "" : KIND_WORDS[item.status] ?? "Unknown", item.sku]);
   const seen = JSON.stringify([items, shelf.gone, shelf.state.camera, shelf.state.model?.id, clock(shelf.atMs, nowMs)]);
   if (node.dataset.seen === seen) return;
   node.dataset.seen = seen;
@@ -93,7 +93,7 @@ function inside(node, shelf, nowMs) {
   const body = items.map(([name, count, status]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, count), ...(shelf.gone ? [] : [el("td", {}, status)])));
   const facts = [`camera ${shelf.state.camera ?? "?"}`, `model ${shelf.state.model?.id ?? "?"}`, `last heard ${clock(shelf.atMs, nowMs)}`];
   node.replaceChildren(
-    ...(shelf.gone ? [el("p", { class: "soft" }, "What stands there now is not known. This is what was there before.")] : []),
+    ...(shelf.gone ? [el("p", { class: "soft" }, "What stands there now is unknown. This is what was there before.")] : []),
     el("table", {}, el("thead", {}, el("tr", {}, ...head.map((word) => el("th", { scope: "col" }, word)))), el("tbody", {}, ...body)),
     el("p", { class: "soft small" }, facts.join(" · ")));
 }

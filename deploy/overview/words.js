@@ -1,6 +1,6 @@
 // What is known of a shelf, in words for a person.
 
-export const KIND_WORDS = { out: "Out", unknown: "Not known", low: "Low", wrong: "Misplaced", ok: "OK" };
+export const KIND_WORDS = { out: "Out", unknown: "Unknown", low: "Low", wrong: "Misplaced", ok: "OK" };
 const CAMERA_WORDS = {
   auth: "refuses the password", not_found: "isn't found", timeout: "doesn't answer", decode: "sends pictures that can't be read",
   unplugged: "is unplugged", frozen: "repeats the same picture", dark: "is too dark to see", blocked: "is covered", blurred: "is blurred",
@@ -25,13 +25,13 @@ export function clock(ms, nowMs) {
 export const product = (sku) => String(sku).replaceAll("-", " ").replaceAll("_", " ");
 
 export function facings(item) {
-  if (item.count === null || item.count === undefined) return "not known";
+  if (item.count === null || item.count === undefined) return "unknown";
   return item.expected ? `${item.count} of ${item.expected}` : `${item.count} here by mistake`;
 }
 
 // The one line of a shelf: what a person should see to.
 export function gist(shelf, nowMs) {
-  if (shelf.gone) return `not known since ${clock(shelf.atMs, nowMs)}: ${shelf.gone}`;
+  if (shelf.gone) return `unknown since ${clock(shelf.atMs, nowMs)}: ${shelf.gone}`;
   const named = (status) => shelf.items.filter((item) => item.status === status);
   const parts = [];
   if (named("out").length) parts.push(`out: ${list(named("out").map((item) => product(item.sku)))}`);
@@ -48,5 +48,5 @@ export function list(words, most = 4) {
 
 export function trouble({ device, camera }, shelves) {
   if (camera) return `camera ${camera.id} ${CAMERA_WORDS[camera.reason] ?? "gives no picture to count in"}`;
-  return `offline; ${shelves === 1 ? "1 shelf is" : `${shelves} shelves are`} not known`;
+  return `offline; ${shelves === 1 ? "1 shelf is" : `${shelves} shelves are`} unknown`;
 }

@@ -41,6 +41,9 @@ class Problem(BaseModel):
     code: str | None = None
 
 
+UNFIT: Responses = {422: {"model": Problem, "description": "The request is not as described here; `problems`: where."}}
+
+
 class PageError(ShelfwatchError):
     """The page cannot do what it was asked for; `status` is that of HTTP, `code` a word for the page itself."""
 

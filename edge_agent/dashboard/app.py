@@ -8,7 +8,7 @@ from fastapi.staticfiles import StaticFiles
 
 from edge_agent.dashboard import alerts, health, history, live, metrics, review, shelves, signing
 from edge_agent.dashboard.access import Access
-from edge_agent.dashboard.answers import answer_errors
+from edge_agent.dashboard.answers import UNFIT, answer_errors
 from edge_agent.dashboard.behind import Behind
 from edge_agent.dashboard.guard import METRICS, OPEN_API, SAFE, Guard
 from edge_agent.dashboard.pictures import Pictures
@@ -18,7 +18,7 @@ STATIC = Path(__file__).parent / "static"
 
 def app_of(behind: Behind, access: Access) -> FastAPI:
     """The whole application, guarded by the rules of `access`."""
-    app = FastAPI(title="shelf-agent", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
+    app = FastAPI(title="shelf-agent", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None, responses=UNFIT)
     answer_errors(app)
     app.add_middleware(Guard, access=access)
     app.state.pictures = pictures = Pictures(behind.running)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from edge_agent.counting import ShelfState, SlotState
+from edge_agent.counting import UNREAD_WORDS, ShelfState, SlotState
 from edge_agent.loop import Feed
 from edge_agent.messages import PICTURE_REASONS, shelf_status, timestamp
 from edge_agent.pictures import picture
@@ -18,17 +18,6 @@ from edge_agent.shelf import EMPTY, CameraReason, Frame, Observation, Quality, S
 
 CameraStatus = Literal["starting", "online", "degraded", "offline"]
 SlotLook = Literal["ok", "empty", "misplaced", "unread", "unknown", "starting"]
-UNREAD_WORDS: dict[Unread, str] = {
-    "occluded": "an arm or something else is in the way",
-    "moving": "something moves in front of it",
-    "unsure": "the model is not sure what stands here",
-    "dark": "it is too dark",
-    "stale": "the camera gives no picture",
-    "frozen": "the camera gives the same picture again and again",
-    "blocked": "something covers the camera",
-    "blurred": "the picture is out of focus, or the lens is dirty",
-    "moved": "the camera has moved",
-}
 
 
 class DeviceView(BaseModel):
@@ -249,7 +238,7 @@ def _slot(
         seen=look.label if look is not None else None,
         confidence=round(look.confidence, 3) if look is not None and look.label is not None else None,
         unread=unread,
-        words=UNREAD_WORDS[unread] if unread is not None else None,
+        words=UNREAD_WORDS[unread][1] if unread is not None else None,
         unread_for_s=None
         if since_s is None
         else round(max(0.0, now_s - since_s), 1)

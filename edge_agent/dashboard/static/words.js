@@ -17,7 +17,6 @@ export function plural(count, one, many = `${one}s`) {
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   const s = Math.max(0, seconds);
-  if (s < 10) return `${Math.floor(s)} s`;
   if (s < 120) return `${Math.floor(s)} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min`;
   if (s < 86400) {
@@ -61,38 +60,10 @@ export function product(label) {
   return label === "empty" ? "empty" : label === "occluded" ? "something in front" : (label ?? "unknown");
 }
 
-/* Why a slot could not be read, as the end of "can't be read: …". */
-const UNREAD = {
-  occluded: "something is in the way",
-  moving: "something is moving there",
-  unsure: "the model isn't sure what it sees",
-  dark: "it is too dark",
-  stale: "the camera gives no picture",
-  frozen: "the camera's picture stands still",
-  blocked: "something covers the camera",
-  blurred: "the picture is blurred",
-  moved: "the camera was moved",
-};
-export function unread(reason) {
-  return UNREAD[reason] ?? reason;
-}
-
-/* A camera's trouble: what happened, and what to do. */
-const CAMERA = {
-  auth: ["The camera refuses the password", "Put the user and password of the camera into its source in agent.toml."],
-  not_found: ["The camera is not at its address", "Check that it has power and network, and its source in agent.toml."],
-  timeout: ["The camera doesn't answer", "Check its power and its network cable. It is tried again by itself."],
-  decode: ["The camera's pictures can't be decoded", "Restart the camera, and set it to H.264. It is tried again by itself."],
-  unplugged: ["The camera is unplugged", "Plug it in. It is found again by itself."],
-  frozen: ["The camera's picture stands still", "Restart the camera: take its plug out for ten seconds."],
-  dark: ["It is too dark to count", "Switch on the light. Counting goes on by itself."],
-  blocked: ["Something covers the camera", "Clear the view between the camera and the shelf."],
-  blurred: ["The picture is blurred", "Wipe the lens with a dry cloth, and check its focus."],
-  moved: ["The camera was moved", "Turn it back, or draw the shelves anew under Shelves."],
-};
-export function cameraTrouble(reason) {
-  const [what, remedy] = CAMERA[reason] ?? [`The camera gives no picture to count in (${reason ?? "no reason given"})`, "See Health."];
-  return { what, remedy };
+/* What the agent says of a thing → sentences: "it is too dark" → "It is too dark." A model's name stays as it is. */
+export function sentence(words) {
+  const whole = words.trim(), first = /^[a-z]+ /.test(whole) ? whole[0].toUpperCase() : whole[0];
+  return `${first}${whole.slice(1)}${/[.!?]$/.test(whole) ? "" : "."}`;
 }
 
 /* "2 of 4 facings", "at least 1 of 4 facings", "unknown, of 4 facings", "1 here by mistake" */
@@ -101,9 +72,4 @@ export function facings(item) {
   const of = `of ${plural(item.expected, "facing")}`;
   if (item.count !== null && item.count !== undefined) return `${item.count} ${of}`;
   return item.at_least ? `at least ${item.at_least} ${of}` : `unknown, ${of}`;
-}
-
-const STATUS = { ok: "OK", low: "Low", out: "Out", unknown: "Unknown" };
-export function status(value) {
-  return STATUS[value] ?? value;
 }

@@ -176,25 +176,25 @@ def test_shelves_of_a_device_that_is_offline_are_not_known_and_show_no_old_count
     expect(row(page, "soft-drinks")).to_have_attribute("data-kind", "low")
     fleet.say("north/aisle-1/status", "offline")
     expect(row(page, "soft-drinks")).to_have_attribute("data-kind", "unknown")
-    expect(row(page, "soft-drinks")).to_contain_text(re.compile(r"not known since \d\d:\d\d: the device is offline"))
+    expect(row(page, "soft-drinks")).to_contain_text(re.compile(r"unknown since \d\d:\d\d: the device is offline"))
     assert "1 of 2" not in row(page, "soft-drinks").inner_text()
-    expect(page.locator("#trouble-list")).to_contain_text("north / aisle-1: offline; 1 shelf is not known")
+    expect(page.locator("#trouble-list")).to_contain_text("north / aisle-1: offline; 1 shelf is unknown")
     row(page, "soft-drinks").locator("summary").click()
-    expect(row(page, "soft-drinks")).to_contain_text("What stands there now is not known.")
+    expect(row(page, "soft-drinks")).to_contain_text("What stands there now is unknown.")
     fleet.say("north/aisle-1/status", "online")
     fleet.shelf("north/aisle-1", "soft-drinks", "low", cola_can=1)
     expect(row(page, "soft-drinks")).to_have_attribute("data-kind", "low")
     expect(page.locator("#troubles")).to_be_hidden()
 
 
-def test_an_unknown_product_is_not_known_and_never_0(opened, chain):
-    """A shelf in the dark of the real agent is not known as a whole."""
+def test_an_unknown_product_is_told_so_and_never_0(opened, chain):
+    """A shelf in the dark of the real agent is unknown as a whole."""
     camera, page = chain[2], opened().page
     expect(row(page, "pantry")).to_have_attribute("data-kind", "ok")
     camera.light(0.02)
     expect(row(page, "pantry")).to_have_attribute("data-kind", "unknown")
     row(page, "pantry").locator("summary").click()
-    expect(row(page, "pantry").get_by_role("row", name="penne not known Not known")).to_be_visible()
+    expect(row(page, "pantry").get_by_role("row", name="penne unknown Unknown")).to_be_visible()
     assert not re.search(r"\b0 of", row(page, "pantry").inner_text())
     expect(page.locator("#trouble-list")).to_contain_text("camera shelf-cam is too dark to see")
     camera.light(1)

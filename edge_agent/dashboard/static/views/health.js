@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { badge, button, el, fill, heading, icon, keyed, styles, text } from "../dom.js";
 import { toast } from "../notes.js";
-import { duration, number, plural } from "../words.js";
+import { duration, number, plural, sentence } from "../words.js";
 
 const EVERY_MS = 5000;
 const KIND = { ok: ["ok", "Fine"], warn: ["low", "Check"], wrong: ["out", "Act now"] };
@@ -69,11 +69,6 @@ function row() {
     text(words, sentence(one.words));
   };
   return node;
-}
-
-function sentence(words) {
-  const whole = words.trim(), first = /^[a-z]+ /.test(whole) ? whole[0].toUpperCase() : whole[0]; // a model's name stays as it is
-  return `${first}${whole.slice(1)}${/[.!?]$/.test(whole) ? "" : "."}`;
 }
 
 function facts(node, pairs) {

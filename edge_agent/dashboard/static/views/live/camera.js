@@ -1,7 +1,7 @@
 /* A camera's newest picture with its slots drawn over it, what it takes to make it, and what is wrong with it. */
 
 import { attr, el, fill, note, text } from "../../dom.js";
-import { cameraTrouble, duration, number, when } from "../../words.js";
+import { duration, number, sentence, when } from "../../words.js";
 import { overlay } from "./overlay.js";
 
 export function camera(troubles) {
@@ -38,13 +38,13 @@ function factsOf(one, live) {
 /* Camera trouble is said above everything else, with what to do. */
 function tell(trouble, troubles, one) {
   const bad = one.status === "offline" || one.status === "degraded";
-  const key = bad ? `${one.status} ${one.reason}` : "";
+  const key = bad ? `${one.status} ${one.words}` : "";
   if (trouble.dataset.key !== key) {
     trouble.dataset.key = key;
     if (!bad) trouble.remove();
     else {
-      const { what, remedy } = cameraTrouble(one.reason);
-      fill(trouble, note("out", el("p", { class: "strong" }, `${one.id}: ${what}`), el("p", {}, remedy), el("p", { class: "muted small" })));
+      const what = one.status === "offline" ? "no picture comes" : "nothing can be counted in its picture";
+      fill(trouble, note("out", el("p", { class: "strong" }, `${one.id}: ${what}`), el("p", {}, sentence(one.words)), el("p", { class: "muted small" })));
       troubles.append(trouble);
     }
   }

@@ -36,14 +36,6 @@ export function gridQuads(corners, rows, columns) {
   return quads;
 }
 
-/* Whether corners turn clockwise all around, which is what a slot must do. */
-export function isConvex(corners) {
-  return corners.every(([ax, ay], place) => {
-    const [bx, by] = corners[(place + 1) % 4], [cx, cy] = corners[(place + 2) % 4];
-    return (bx - ax) * (cy - by) - (by - ay) * (cx - bx) > 1e-9;
-  });
-}
-
 export function rectangle([ax, ay], [bx, by]) {
   const [left, right] = [Math.min(ax, bx), Math.max(ax, bx)], [top, bottom] = [Math.min(ay, by), Math.max(ay, by)];
   return [[left, top], [right, top], [right, bottom], [left, bottom]];
