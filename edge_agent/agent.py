@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +17,10 @@ from edge_agent.dashboard.behind import Behind
 from edge_agent.health import Health, notify_systemd
 from edge_agent.loop import OnStep, run
 from edge_agent.model import load_model
-from edge_agent.outlet import Outlet
+from edge_agent.outlet import GONE_S, Outlet
 from edge_agent.pipeline import Outcome, Watch
 from edge_agent.review.keeper import keeper_of
-from edge_agent.running import Running, wait_for
+from edge_agent.running import CLOSE_TIMEOUT_S, Running, wait_for
 
 if TYPE_CHECKING:
     from edge_agent.dashboard.server import Server
@@ -79,19 +80,22 @@ class Agent:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Say goodbye. The cameras close meanwhile: neither they nor the broker can keep the other waiting."""
+        """Say goodbye. All parts end meanwhile: neither cameras, page nor a disk that stalls keep the other waiting."""
+        until_s = time.monotonic() + GONE_S
         notify_systemd("STOPPING=1")
         if self.page is not None:
             self.page.leave()
         closing = self.running.let_go()
         if self.review is not None:
-            self.review.close()
+            self.review.leave()
         try:
             self.outlet.__exit__(kind, error, trace)
         finally:
-            wait_for(closing)
+            wait_for(closing, timeout_s=min(CLOSE_TIMEOUT_S, max(0.0, until_s - time.monotonic())))
+            if self.review is not None:
+                self.review.close(max(0.0, until_s - time.monotonic()))
             if self.page is not None:
-                self.page.__exit__(kind, error, trace)
+                self.page.close(max(0.0, until_s - time.monotonic()))
 
     def run(self, on_step: OnStep | None = None) -> None:
         """Count until `stop` is set, every clip has ended, or an operator must act.

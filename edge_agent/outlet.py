@@ -26,6 +26,8 @@ from edge_agent.shelf import SpoolError
 
 FLUSH_S = 2.0
 """How long the agent waits, when it stops, for the broker to take what is left; systemd gives it 5 s in all."""
+GONE_S = 4.0
+"""A stop is to take no longer, even where the disk stalls: what is written meanwhile is waited for until then."""
 ANNOUNCED = "home_assistant"
 """Under this name the outbox remembers what Home Assistant was told of, so that it can be told what is gone."""
 TEND_S = 1.0
@@ -96,9 +98,10 @@ class Outlet:
     def _announce(self, settings: Settings) -> set[str]:
         """Tell Home Assistant of the device, if it is to know; the topics where it is told."""
         if not settings.home_assistant.enabled:
+            self._card = None
             return set()
         try:
-            gone = json.loads(self.spool.recall(ANNOUNCED) or "{}") | self._announced
+            gone = _platforms(self.spool.recall(ANNOUNCED)) | self._announced
             known = True
         except SpoolError:
             gone, known = self._announced, False
@@ -107,8 +110,9 @@ class Outlet:
         self._announced = gone | dict(card.platforms)
         if known:
             self.spool.remember(ANNOUNCED, json.dumps(self._announced))
-        self.mqtt.offer(card.topic, card.payload)
-        self._card = card
+        if card != self._card:  # `tend` comes here every second while the disk cannot be read
+            self.mqtt.offer(card.topic, card.payload)
+            self._card = card
         return {card.topic}
 
     def _warn(self, settings: Settings) -> None:
@@ -153,7 +157,14 @@ class Outlet:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Send what waits, publish `offline`, close the outbox; what could not be sent stays in it."""
+        """Send what waits, publish `offline`, close the outbox; what could not be sent stays in it.
+
+        Book and history are written meanwhile, as one disk may keep all of them waiting.
+        """
+        until_s = time.monotonic() + GONE_S
+        self._keeper.leave()
+        if self.history is not None:
+            self.history.leave()
         self.mqtt.stop(flush_s=FLUSH_S)
         try:
             self.waiting = self.spool.depth()
@@ -165,6 +176,15 @@ class Outlet:
                     self.spool.remember("retained", "\n".join(sorted(self._retained() - self.mqtt.cleared)))
         finally:
             self.spool.close()
-            self._keeper.close()
+            self._keeper.close(max(0.0, until_s - time.monotonic()))
             if self.history is not None:
-                self.history.close()
+                self.history.close(max(0.0, until_s - time.monotonic()))
+
+
+def _platforms(remembered: str | None) -> dict[str, str]:
+    """What Home Assistant was told of; nothing where that is damaged: what is gone is not taken back then."""
+    try:
+        found = json.loads(remembered or "{}")
+    except ValueError:
+        return {}
+    return {str(name): str(platform) for name, platform in found.items()} if isinstance(found, dict) else {}

@@ -107,12 +107,16 @@ class Keeper:
         except OSError:
             return None
 
-    def close(self) -> None:
-        """Write what waits; for 2 s at most."""
+    def leave(self) -> None:
+        """Begin to write what waits, and end; waits for nothing."""
         self._stopping = True
         self._due.set()
+
+    def close(self, timeout_s: float = CLOSE_S) -> None:
+        """The same, and wait for it, for so many seconds at most."""
+        self.leave()
         if self._thread.is_alive():
-            self._thread.join(CLOSE_S)
+            self._thread.join(timeout_s)
 
     def _path(self, alert: str, which: str) -> Path:
         return self._folder / f"{alert}-{which}.jpg"

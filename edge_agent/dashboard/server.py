@@ -154,8 +154,12 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End what is open."""
+        self.close(STOP_S + 1)
+
+    def close(self, timeout_s: float) -> None:
+        """End what is open, and wait for it, for so many seconds at most."""
         self.leave()
-        self._thread.join(STOP_S + 1)
+        self._thread.join(timeout_s)
         if self._socket is not None:
             self._socket.close()
         self.app.state.pictures.forget()

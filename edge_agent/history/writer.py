@@ -84,13 +84,17 @@ class History:
         """Open the file and begin, in the thread."""
         self._thread.start()
 
-    def close(self) -> None:
-        """Store what waits, note that the run ended, and let go of the file; waits for it 2 s at most."""
+    def leave(self) -> None:
+        """Begin to store what waits, note that the run ended, and let go of the file; waits for nothing."""
         self._stopping = True
         with suppress(queue.Full):  # the thread looks at `_stopping` as well
             self._queue.put_nowait(None)
+
+    def close(self, timeout_s: float = CLOSE_S) -> None:
+        """The same, and wait for it, for so many seconds at most."""
+        self.leave()
         if self._thread.is_alive():
-            self._thread.join(CLOSE_S)
+            self._thread.join(timeout_s)
 
     def keep(self, body: Mapping[str, Any], items: Sequence[Item] = ()) -> None:
         """Keep the body of an event; `items` are the products of a shelf whose counts it tells."""

@@ -44,12 +44,16 @@ class Keeper:
         """Look at what is there, and begin."""
         self._thread.start()
 
-    def close(self) -> None:
-        """Write what waits; 1 s at most is waited for it."""
+    def leave(self) -> None:
+        """Begin to write what waits, and end; waits for nothing."""
         with suppress(queue.Full):
             self._queue.put_nowait(None)
+
+    def close(self, timeout_s: float = CLOSE_S) -> None:
+        """The same, and wait for it, for so many seconds at most."""
+        self.leave()
         if self._thread.is_alive():
-            self._thread.join(CLOSE_S)
+            self._thread.join(timeout_s)
 
     def saw(self, watch: Watch, outcome: Outcome) -> None:
         """A step is done: is there a crop in it that is worth keeping?"""

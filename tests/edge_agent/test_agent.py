@@ -1,22 +1,28 @@
 """The agent put together: what it takes back from the broker, how it closes, and what it says of itself."""
 
+import json
 import logging
 import threading
+import time
 from functools import partial
 
 import pytest
 
+from edge_agent import agent as agents
 from edge_agent import outlet as outlets
 from edge_agent.agent import Agent
+from edge_agent.alerts import keeper as books
 from edge_agent.config import load
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import CAMERA, SimulatedCamera, write_config
+from edge_agent.history import tables
 from edge_agent.messages import ModelInfo
 from edge_agent.mqtt.broker import broker_of
 from edge_agent.outbox import outbox as outboxes
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.outbox.spool import Spool
 from edge_agent.outlet import Outlet
+from edge_agent.review.store import Store
 from edge_agent.shelf import SpoolError
 from tests.conftest import free_port, wait_for
 
@@ -90,6 +96,36 @@ def test_what_was_removed_is_cleared_when_the_disk_can_be_read_again(tmp_path, m
     outlet.spool.close()
 
 
+def test_home_assistant_is_told_once_while_the_disk_cannot_be_read(tmp_path, monkeypatch):
+    """The announcement is sent when it is another one, not whenever the outbox is tried again."""
+    settings, told = settings_of(tmp_path, free_port()), []
+
+    def gone(*_args):
+        raise SpoolError("disk I/O error")
+
+    monkeypatch.setattr(Outbox, "recall", gone)
+    outlet = Outlet(settings, MODEL)
+    monkeypatch.setattr(outlet.mqtt, "offer", lambda topic, _text: told.append(topic))
+    for _ in range(3):
+        outlet._tend_at_s = 0.0
+        outlet.tend()
+    assert told == []
+    outlet.change(settings_of(tmp_path, free_port(), shelves=2), MODEL)
+    assert told == [outlet._card.topic]
+    outlet.spool.close()
+
+
+@pytest.mark.parametrize("damaged", ['{"a": ', "[1]", "7"])
+def test_what_home_assistant_was_told_may_be_unreadable(tmp_path, damaged):
+    """A reload, in which nothing can fail, goes on without it."""
+    settings = settings_of(tmp_path, free_port())
+    outlet = Outlet(settings, MODEL)
+    outlet.spool.remember("home_assistant", damaged)
+    outlet.change(settings, MODEL)
+    assert json.loads(outlet.spool.recall("home_assistant")) == dict(outlet._card.platforms)
+    outlet.spool.close()
+
+
 def test_only_topics_of_our_own_name_are_cleared(tmp_path):
     """A replay under another device name clears nothing of the service, which still clears its own afterwards."""
     port = free_port()
@@ -160,3 +196,32 @@ def test_a_fault_of_the_publishing_ends_the_agent(tmp_path, mosquitto):
         agent.outlet.mqtt.retain("shelfwatch/#", "no topic to publish to")
         with pytest.raises(ValueError, match="wildcards"):
             agent.run()
+
+
+def test_a_disk_that_stalls_keeps_no_stop_waiting(tmp_path, mosquitto, subscribe, monkeypatch):
+    """Book, history and crops hang in their writes together: the agent says `offline`, and goes after one deadline."""
+    goes_on, stuck = threading.Event(), set()
+
+    def stalls(name):
+        def write(*_args, **_options):
+            stuck.add(name)
+            goes_on.wait(30)
+
+        return write
+
+    consumer = subscribe(mosquitto.port)
+    monkeypatch.setattr(books, "write_whole", stalls("book"))
+    monkeypatch.setattr(tables, "write", stalls("history"))
+    monkeypatch.setattr(Store, "scan", stalls("review"))
+    for module in (agents, outlets):
+        monkeypatch.setattr(module, "GONE_S", 0.3)
+    try:
+        with Agent(settings_of(tmp_path, mosquitto.port), sources={CAMERA: SimulatedCamera(Scene(7))}) as agent:
+            agent.outlet._keeper.write(agent.outlet.alerting.book, {})
+            wait_for(lambda: stuck == {"book", "history", "review"})
+            wait_for(lambda: "online" in consumer.of("shelf-1/status"))
+            began_s = time.monotonic()
+        assert time.monotonic() - began_s < 1.5
+        wait_for(lambda: consumer.of("shelf-1/status")[-1] == "offline")
+    finally:
+        goes_on.set()
