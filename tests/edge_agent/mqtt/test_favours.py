@@ -6,7 +6,7 @@ import pytest
 
 from edge_agent.messages import Topics
 from edge_agent.mqtt.broker import Broker
-from edge_agent.mqtt.favours import HANG_UPS, Favours
+from edge_agent.mqtt.favours import GIVEN_UP_S, HANG_UPS, Favours
 from edge_agent.mqtt.publish import MqttPublisher
 from edge_agent.outbox.spool import Spool
 from tests.conftest import wait_for
@@ -85,6 +85,28 @@ def test_what_a_broker_hangs_up_on_is_not_asked_for_ever(caplog):
     assert caplog.text.count(DISCOVERY) == 1
 
 
+def test_two_failures_of_the_network_are_not_taken_for_a_refusal_for_ever(caplog):
+    """After an hour it is asked once more: granted, all is well; hung up on, it is left for another hour."""
+    now_s = [100.0]
+    favours = Favours(clock=lambda: now_s[0])
+    for _ in range(HANG_UPS):
+        favours.hung_up(DISCOVERY)
+    favours.connected()
+    now_s[0] += GIVEN_UP_S - 1
+    assert not favours.asked(DISCOVERY)
+    assert not favours.repeat_now()
+    now_s[0] += 1
+    assert favours.repeat_now()
+    assert favours.asked(DISCOVERY)
+    favours.hung_up(DISCOVERY)
+    assert not favours.asked(DISCOVERY)
+    assert caplog.text.count(DISCOVERY) == 1
+    now_s[0] += GIVEN_UP_S
+    favours.granted(DISCOVERY)
+    favours.hung_up(DISCOVERY)
+    assert favours.asked(DISCOVERY)
+
+
 def test_what_is_refused_with_a_reason_is_asked_again_in_the_next_connection(caplog):
     """Somebody may have allowed it meanwhile; it is told once."""
     favours = Favours()
@@ -94,6 +116,18 @@ def test_what_is_refused_with_a_reason_is_asked_again_in_the_next_connection(cap
         favours.refused(DISCOVERY, "Not authorized")
         assert not favours.asked(DISCOVERY)
     assert caplog.text.count(DISCOVERY) == 1
+
+
+def test_what_was_given_up_does_not_keep_home_assistant_waiting():
+    """A birth is answered within seconds, though something else is to be asked again in an hour."""
+    now_s = [100.0]
+    favours = Favours(clock=lambda: now_s[0], within_s=3)
+    for _ in range(HANG_UPS):
+        favours.hung_up(BIRTH)
+    favours.connected()
+    favours.born(b"online")
+    now_s[0] += 3
+    assert favours.repeat_now()
 
 
 def test_not_all_devices_answer_a_birth_at_once():
