@@ -164,7 +164,12 @@ class AlertsSection(Section):
         le=7 * DAY_S,
         description="Seconds after which an alert that nobody has acknowledged is told again; 0: never.",
     )
-    reminders: int = Field(1, ge=0, le=100, description="How often it is told again, at most.")
+    reminders: int = Field(
+        1,
+        ge=0,
+        le=100,
+        description="How often it is told again, at most; what began again and lasts is told once in any case.",
+    )
     evidence: Literal["off", "device", "mqtt"] = Field(
         "device",
         description="Two small pictures of the slot, before and after: kept on the `device`, sent with the event as"
