@@ -153,19 +153,23 @@ def test_status_is_online_and_then_offline_on_a_clean_stop(mosquitto, subscribe,
     wait_for(lambda: consumer.of("/status") == ["online", "offline"])
 
 
-def test_an_absent_broker_loses_nothing(make_mosquitto, subscribe, publisher):
+def test_an_absent_broker_loses_nothing(make_mosquitto, subscribe, publisher, monkeypatch):
     """What is counted while there is no broker arrives when it comes back: all events, and the newest state only."""
-    broker = make_mosquitto()
+    broker, listening = make_mosquitto(), threading.Event()
     broker.stop()
     agent, spool = publisher(broker.port)
+    # the agent's pause lasts until somebody listens: a broker keeps no event for who comes later
+    monkeypatch.setattr(publish.random, "uniform", lambda *_: 0.01 if listening.wait(10) else 1.0)
     agent.start()
+    wait_for(lambda: agent.problem is not None)
     spool.put([(EVENT, {"type": "counts", "n": n}) for n in range(5)])
     for n in range(5):
         agent.retain(STATE, {"n": n})
     broker.start()
     consumer = subscribe(broker.port)
+    listening.set()
     wait_for(lambda: spool.depth() == 0)
-    wait_for(lambda: consumer.of("/state"))
+    wait_for(lambda: consumer.of("/state") and len(consumer.of("/event")) == 5)
     assert [event["n"] for event in consumer.of("/event")] == list(range(5))
     assert {state["n"] for state in consumer.of("/state")} == {4}
 
