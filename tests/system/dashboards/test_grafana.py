@@ -85,6 +85,19 @@ def test_the_store_is_shown_as_it_stands_at_the_end_of_the_morning(ask):
     assert [row["Product"] for row in ask(panel("shelfwatch-store | Stock-outs open"))] == ["lemon-tea"]
 
 
+@pytest.mark.parametrize(("kind", "status"), [("misplaced", "low"), ("low_stock", "ok")])
+def test_only_the_end_of_its_own_alert_ends_what_is_low(ask, kind, status):
+    """That a product no longer stands in a wrong place says nothing of how many stand in the right one."""
+    ask.db.execute(
+        b"INSERT INTO shelf_event SELECT (jsonb_populate_record(e, jsonb_build_object('type', 'closed', 'ts', now(),"
+        b" 'seq', e.seq + 100000, 'body', e.body || jsonb_build_object('type', 'closed', 'kind', %s::text)))).* FROM"
+        b" shelf_event AS e WHERE type = 'low_stock' AND body->>'sku' = 'cola-can' ORDER BY ts DESC LIMIT 1",
+        (kind,),
+    )
+    shown = {(row["Shelf"], row["Product"]): row for row in ask(panel("shelfwatch-store | Every product"))}
+    assert (shown["drinks", "cola-can"]["Facings"], shown["drinks", "cola-can"]["Status"]) == (1, status)
+
+
 def test_what_cannot_be_read_is_unknown_and_never_0(ask):
     """While it is dark every product is unknown, the stock-out stays open, and no query calls it 0."""
     dark = "SELECT max(ts) FROM shelf_event WHERE type = 'counts' AND body->>'quality' = 'dark'"
