@@ -18,8 +18,8 @@ from edge_agent.pipeline import Outcome
 from edge_agent.shelf import Shelf
 
 Mode = Literal["off", "device", "mqtt"]
-RECENT = 32
-"""Of how many alerts the pictures are at hand for their event."""
+RECENT = 200
+"""Of how many alerts the pictures are at hand for their event: 12 KB each at most."""
 
 
 class Alerting:
@@ -33,7 +33,9 @@ class Alerting:
         """What is known of the pictures of each alert."""
         if keeper is not None:
             self.book, self.shown = keeper.load()
+        self._earlier = _untold_pictures(self.book, keeper)
         self._looks: dict[str, Looks] = {}
+        self._shelves: dict[str, Shelf] = {}
         self._recent: dict[str, Evidence] = {}
         self._backlog: tuple[Telling, ...] = ()
         self._unkept: Moment | None = None
@@ -45,8 +47,12 @@ class Alerting:
         self.policy, self._mode = policy, mode
         self.book, told = released(self.book, known, Moment(at, self._clock_s))
         self._backlog += told
-        cameras = {shelf.camera for shelf in known.values()}
-        self._looks = {camera: looks for camera, looks in self._looks.items() if camera in cameras and mode != "off"}
+        same = {shelf.camera for shelf in known.values()} if mode != "off" else set[str]()
+        for shelf in {*known.values(), *self._shelves.values()}:
+            if known.get(shelf.id) != self._shelves.get(shelf.id):  # the same name may be another place now
+                same.discard(shelf.camera)
+        self._looks = {camera: looks for camera, looks in self._looks.items() if camera in same}
+        self._shelves = known
         self._unkept = Moment(at, self._clock_s)
         self.keep()
 
@@ -106,10 +112,10 @@ class Alerting:
 
     def evidence(self, telling: Telling) -> dict[str, str] | None:
         """The pictures that go with an event: with the first one of an alert, where they are sent."""
-        found = self._recent.get(telling.entry.id)
-        if self._mode != "mqtt" or found is None or not telling.notify or telling.type == "reminder":
+        if self._mode != "mqtt" or not telling.notify or telling.type == "reminder":
             return None
-        return found.sent()
+        found = self._recent.get(telling.entry.id)
+        return found.sent() if found is not None else self._earlier.get(telling.entry.id)
 
     def picture(self, alert: str, which: Which) -> bytes | None:
         """A picture of an alert (JPEG), for any thread; None where there is none."""
@@ -130,3 +136,10 @@ class Alerting:
         """What is to be told, after what waited for an occasion."""
         told, self._backlog = self._backlog + told, ()
         return told
+
+
+def _untold_pictures(book: Book, keeper: Keeper | None) -> dict[str, dict[str, str]]:
+    """The pictures of what an earlier run noted and did not tell: read now, for later it would be in the loop."""
+    if keeper is None:
+        return {}
+    return {entry.id: keeper.sendable(entry.id) for entry in book.open[-RECENT:] if entry.told_at is None}

@@ -8,6 +8,7 @@ import json
 import logging
 import shutil
 import threading
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 FOLDER, BOOK = "alerts", "book.json"
 """Beside the outbox, and in there."""
 Which = Literal["before", "after"]
+WHICH: tuple[Which, ...] = ("before", "after")
 CLOSE_S = 2.0
 AGAIN_S = 30.0
 """What could not be written is written again after so long."""
@@ -107,6 +109,11 @@ class Keeper:
         except OSError:
             return None
 
+    def sendable(self, alert: str) -> dict[str, str]:
+        """The pictures of an alert as they go with an event (base64). It reads the disk: not for the loop."""
+        found = {which: self.picture(alert, which) for which in WHICH}
+        return {which: b64encode(jpeg).decode() for which, jpeg in found.items() if jpeg is not None}
+
     def leave(self) -> None:
         """Begin to write what waits, and end; waits for nothing."""
         self._stopping = True
@@ -162,7 +169,7 @@ class Keeper:
 
     def _prune(self, alerts: Iterable[str]) -> None:
         """Remove pictures of alerts that are no longer in the book, and the oldest of too many."""
-        named = {self._path(alert, which).name for alert in alerts for which in ("before", "after")}
+        named = {self._path(alert, which).name for alert in alerts for which in WHICH}
         found = sorted(((path.stat(), path) for path in self._folder.glob("*.jpg")), key=lambda one: one[0].st_mtime)
         kept = sum(stat.st_size for stat, _ in found)
         for stat, path in found:

@@ -1,5 +1,6 @@
 """Pictures before and after: of the slot that changed, small, and taken only when something does."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge_agent.alerts.alerting import Alerting
+from edge_agent.alerts.keeper import Keeper
 from edge_agent.alerts.looks import BYTES_MAX, RENEW_S, SIDE_PX, Looks
 from edge_agent.alerts.policy import Patience, Policy
 from edge_agent.counting import Rules
@@ -75,6 +77,31 @@ def test_pictures_go_no_further_than_they_may(seen, mode, sent, kept):
     assert bool(alerting.evidence(told[0])) is sent
     assert bool(alerting.shown) is kept
     assert bool(alerting._looks) is kept
+
+
+def test_what_is_told_after_a_restart_has_its_pictures(seen, tmp_path):
+    """What was found at night is told in the morning with what was seen then, though the agent started in between."""
+    told, night = seen((4, "cola cola cola milk"), (4, "cola cola cola empty"))
+    [entry] = night.book.open
+    untold = replace(entry, told_at=None, members=tuple(replace(member, told=False) for member in entry.members))
+    keeper = Keeper(tmp_path / "alerts", max_mb=1)
+    keeper.show(entry.id, night._recent[entry.id])
+    keeper.write(replace(night.book, open=(untold,)), night.shown)
+    keeper.start()
+    keeper.close()
+    morning = Alerting(Policy(), mode="mqtt", keeper=Keeper(tmp_path / "alerts", max_mb=1))
+    assert morning.evidence(told[0]) == night.evidence(told[0])
+    assert set(morning.evidence(told[0])) == {"before", "after"}
+
+
+def test_no_picture_is_of_a_place_where_the_slot_no_longer_is(seen, shelf):
+    """A shelf that was drawn anew begins without pictures; one that stayed as it was keeps them."""
+    _, alerting = seen((4, "cola cola cola milk"))
+    alerting.use(alerting.policy, [shelf], mode="mqtt", at=AT)
+    assert alerting._looks["cam1"].now
+    slots = (replace(shelf.slots[0], quad=shelf.slots[1].quad), *shelf.slots[1:])
+    alerting.use(alerting.policy, [replace(shelf, slots=slots)], mode="mqtt", at=AT)
+    assert not alerting._looks
 
 
 def test_crops_are_copied_only_when_something_changes(shelf):
