@@ -201,6 +201,11 @@ def votes(shelf: Shelf, state: ShelfState) -> dict[str, tuple[int, int]]:
     }
 
 
+def low_limit(shelf: Shelf, sku: str, rules: Rules) -> int:
+    """So many facings of a product, or fewer, are low: what is configured, or else a share of what is planned."""
+    return dict(shelf.low_at).get(sku, int(rules.low_fraction * shelf.expected.get(sku, 0)))
+
+
 def _tally(
     shelf: Shelf,
     reading: tuple[str | None, ...],
@@ -214,12 +219,10 @@ def _tally(
     seen = Counter(label for label in reading if label not in (None, EMPTY))
     open_to_any = any(label is None and slot.product is None for label, slot in zip(reading, shelf.slots, strict=True))
     in_doubt = {slot.product for label, slot in zip(reading, shelf.slots, strict=True) if label is None}
-    low_at = dict(shelf.low_at)
     items = []
     for sku in [*expected, *sorted(str(label) for label in seen if label not in expected)]:
         known = not (open_to_any or sku in in_doubt)
         planned = expected.get(sku, 0)
-        limit = low_at.get(sku, int(rules.low_fraction * planned))
         shares = [
             look.confidence
             for label, look in zip(reading, observations, strict=True)
@@ -231,7 +234,7 @@ def _tally(
                 count=seen[sku] if known else None,
                 at_least=seen[sku],
                 expected=planned,
-                status=_status(seen[sku], planned, limit) if known else "unknown",
+                status=_status(seen[sku], planned, low_limit(shelf, sku, rules)) if known else "unknown",
                 confidence=round(sum(shares) / len(shares), 3) if shares else None,
             )
         )

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from edge_agent.counting import low_limit
 from edge_agent.dashboard.answers import PageError, Problem, Responses
 from edge_agent.dashboard.behind import Behind
 from edge_agent.history import look
@@ -22,6 +23,7 @@ from edge_agent.messages import timestamp
 from edge_agent.shelf import InputError
 
 DAY = timedelta(days=1)
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 COLUMNS = ("time", "shelf", "camera", "sku", "count", "expected", "status", "event")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
@@ -35,6 +37,7 @@ class StepView(BaseModel):
     at: datetime
     count: int | None = Field(description="Facings; null where it is unknown, which is not 0.")
     expected: int = Field(description="Facings by the planogram.")
+    status: str = Field(description="`ok`, `low`, `out` or `unknown`, by the limits that held then.")
 
 
 class SeriesView(BaseModel):
@@ -165,7 +168,7 @@ def question(shelf: str | None, sku: str | None, start: datetime | None, end: da
         PageError: It ends before it begins.
     """
     end = _aware(end) if end is not None else datetime.now(UTC)
-    start = _aware(start) if start is not None else end - DAY
+    start = _aware(start) if start is not None else end - min(DAY, end - EARLIEST)
     if start >= end:
         raise PageError(
             f"the span ends ({timestamp(end)}) before it begins ({timestamp(start)}). Give from before to, as in"
@@ -202,15 +205,11 @@ def low_limits(behind: Behind) -> dict[tuple[str, str], int]:
     """The count at which each planned product is low at present, by shelf and product."""
     settings = behind.running.settings
     shelves = [shelf for camera in settings.cameras for shelf in settings.shelves_of(camera.id)]
-    return {
-        (shelf.id, sku): dict(shelf.low_at).get(sku, int(settings.rules.low_fraction * planned))
-        for shelf in shelves
-        for sku, planned in shelf.expected.items()
-    }
+    return {(shelf.id, sku): low_limit(shelf, sku, settings.rules) for shelf in shelves for sku in shelf.expected}
 
 
 def _series(one: look.Series, low_at: int | None) -> SeriesView:
-    steps = [StepView(at=_instant(s.at_ms), count=s.count, expected=s.expected) for s in one.steps]
+    steps = [StepView(at=_instant(s.at_ms), count=s.count, expected=s.expected, status=s.status) for s in one.steps]
     return SeriesView(shelf=one.shelf, camera=one.camera, sku=one.sku, low_at=low_at, thinned=one.thinned, steps=steps)
 
 

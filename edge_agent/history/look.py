@@ -105,10 +105,10 @@ def series(db: sqlite3.Connection, asked: Question, *, most: int, now_ms: int) -
     for key, shelf, camera, sku in _listed(db, asked):
         at = (key, asked.from_ms)
         before = db.execute(
-            "SELECT at, count, expected FROM point WHERE series = ? AND at <= ? ORDER BY at DESC LIMIT 1", at
+            "SELECT at, count, expected, status FROM point WHERE series = ? AND at <= ? ORDER BY at DESC LIMIT 1", at
         ).fetchone()
         rows = db.execute(
-            "SELECT at, count, expected FROM point WHERE series = ? AND at > ? AND at <= ? ORDER BY at",
+            "SELECT at, count, expected, status FROM point WHERE series = ? AND at > ? AND at <= ? ORDER BY at",
             (*at, asked.to_ms),
         )
         cuts = breaks(db, asked, shelf=shelf, since_ms=before[0] if before else asked.from_ms, now_ms=now_ms)

@@ -9,11 +9,12 @@ PER_BUCKET = 8
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From `at_ms` on there were `count` facings of `expected`; None is unknown, which is not 0."""
+    """From `at_ms` on there were `count` facings of `expected`; None is unknown, which is not 0. `status` held then."""
 
     at_ms: int
     count: int | None
     expected: int
+    status: str = "ok"
 
 
 def with_gaps(base: Step | None, steps: Iterable[Step], breaks: Iterable[int], *, from_ms: int) -> list[Step]:
@@ -33,10 +34,10 @@ def with_gaps(base: Step | None, steps: Iterable[Step], breaks: Iterable[int], *
         if step is None:
             if not found:
                 continue
-            step = Step(at, None, found[-1].expected)  # noqa: PLW2901 — a break is a step into the unknown
+            step = Step(at, None, found[-1].expected, "unknown")  # noqa: PLW2901 — a break is a step into the unknown
         if step.at_ms <= from_ms:
             found = [replace(step, at_ms=from_ms)]
-        elif not found or (step.count, step.expected) != (found[-1].count, found[-1].expected):
+        elif not found or replace(step, at_ms=found[-1].at_ms) != found[-1]:
             found.append(step)
     return found
 

@@ -13,12 +13,12 @@ def test_what_held_before_the_range_holds_at_its_beginning():
 def test_a_break_is_unknown_until_the_next_step():
     """While the agent is off nothing is known, though the count after it is the same as before."""
     found = with_gaps(Step(10, 4, 4), [Step(300, 4, 4)], [200], from_ms=100)
-    assert found == [Step(100, 4, 4), Step(200, None, 4), Step(300, 4, 4)]
+    assert found == [Step(100, 4, 4), Step(200, None, 4, "unknown"), Step(300, 4, 4)]
 
 
 def test_a_break_before_the_range_leaves_its_beginning_unknown():
     """An agent that was off when the range begins vouches for nothing."""
-    assert with_gaps(Step(10, 4, 4), [], [50], from_ms=100) == [Step(100, None, 4)]
+    assert with_gaps(Step(10, 4, 4), [], [50], from_ms=100) == [Step(100, None, 4, "unknown")]
 
 
 def test_nothing_before_and_nothing_in_it_is_nothing():
@@ -44,3 +44,9 @@ def test_few_steps_stay_as_they_are():
     """Nothing is left out where there is room for all."""
     steps = [Step(at, at % 3, 4) for at in range(PER_BUCKET)]
     assert thinned(steps, most=PER_BUCKET) == steps
+
+
+def test_a_limit_that_changes_is_a_step_of_its_own_and_changes_nothing_before():
+    """What was told as fine stays fine in the history, whatever is low today."""
+    steps = [Step(100, 2, 4, "ok"), Step(200, 2, 4, "low"), Step(300, 2, 4, "low")]
+    assert with_gaps(None, steps, [], from_ms=0) == steps[:2]

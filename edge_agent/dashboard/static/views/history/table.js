@@ -8,7 +8,7 @@ const MOST = 200;
 export function table(series, alerts, found) {
   const span = [new Date(found.start).getTime(), new Date(found.end).getTime()];
   const rows = [
-    ...series.steps.map((step) => ({ at: new Date(step.at).getTime(), what: status(step, series.low_at), words: words(step) })),
+    ...series.steps.map((step) => ({ at: new Date(step.at).getTime(), what: badge(step.expected || step.count === null ? step.status : "wrong"), words: words(step) })),
     ...alerts.map((alert) => ({ at: new Date(alert.at).getTime(), what: badge("info", "Alert"), words: alertWords(alert) })),
   ].sort((one, other) => other.at - one.at);
   return el("section", { class: "card flush history-table" }, el("table", { class: "table lists" },
@@ -18,10 +18,4 @@ export function table(series, alerts, found) {
       el("th", { scope: "row", class: "nowrap" }, moment(row.at, span)),
       el("td", { "data-label": "Facings" }, row.words),
       el("td", { "data-label": "State" }, row.what))))));
-}
-
-function status(step, lowAt) {
-  if (step.count === null) return badge("unknown");
-  if (!step.expected) return badge("wrong");
-  return badge(step.count === 0 ? "out" : step.count <= (lowAt ?? 0) ? "low" : "ok");
 }
