@@ -35,11 +35,21 @@ def alert_of(body: Mapping[str, Any], at_ms: int) -> AlertRow:
     )
 
 
-def news(known: Known, points: Sequence[Point]) -> list[Point]:
-    """Those of a shelf's `points` that say something new of a product; what is not among them any more is gone.
+def gone_of(known: Known, body: Mapping[str, Any], points: Sequence[Point], at_ms: int) -> list[Point]:
+    """Products of the body's shelf that are not listed any more, neither in its plan nor in its slots.
 
-    What stood there by mistake and was taken away, or is planned no longer, ends with a count of 0 of 0.
+    What stood there by mistake and was taken away, or is planned no longer, ends with a count of 0 of 0. But while a
+    slot is unknown it may stand there still: then its count is unknown.
     """
+    shelf, listed = str(body["shelf"]), {_key(point) for point in points}
+    gone = [point for key, point in known.items() if point.shelf == shelf and key not in listed]
+    hidden = bool(body.get("unknown_slots"))
+    count, status = (None, "unknown") if hidden else (0, "ok")
+    return [replace(point, at_ms=at_ms, count=count, expected=0, status=status, event="counts") for point in gone]
+
+
+def news(known: Known, points: Sequence[Point]) -> list[Point]:
+    """Those of a shelf's `points` that say something new of a product."""
     found = []
     for point in points:
         before = known.get(_key(point))
@@ -47,20 +57,13 @@ def news(known: Known, points: Sequence[Point]) -> list[Point]:
             found.append(replace(point, event="state"))
         elif _says(before) != _says(point):
             found.append(point)
-    for gone in _unlisted(known, points):
-        found.append(replace(gone, at_ms=points[0].at_ms, count=0, expected=0, status="ok", event="counts"))
     return found
 
 
 def after(known: Known, points: Sequence[Point]) -> Known:
     """What is known when the `points` of a shelf are."""
-    gone = {_key(point) for point in _unlisted(known, points)}
-    return {key: point for key, point in known.items() if key not in gone} | {_key(point): point for point in points}
-
-
-def _unlisted(known: Known, points: Sequence[Point]) -> list[Point]:
-    listed, shelves = {_key(point) for point in points}, {point.shelf for point in points}
-    return [point for key, point in known.items() if point.shelf in shelves and key not in listed]
+    now = {_key(point): point for point in points}
+    return {key: p for key, p in {**known, **now}.items() if p.count != 0 or p.expected or p.status != "ok"}
 
 
 def _key(point: Point) -> tuple[str, str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.history import tables
-from edge_agent.history.rows import Known, after, alert_of, news, points_of
+from edge_agent.history.rows import Known, after, alert_of, gone_of, news, points_of
 from edge_agent.history.steady import JUMP_S, Steady
 from edge_agent.history.tables import Mark, Row
 from edge_agent.shelf import Item
@@ -197,6 +197,7 @@ class History:
                     self._known = {key: known for key, known in self._known.items() if key[0] != one.mark.shelf}
             elif one.body is not None and one.body["type"] == "counts":
                 points = points_of(one.body, one.items, _ms(wall_s))
+                points += gone_of(self._known, one.body, points, _ms(wall_s))
                 rows += news(self._known, points)
                 self._known = after(self._known, points)
             elif one.body is not None:
@@ -232,7 +233,11 @@ class History:
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
-            self._set_aside(error)
+            try:
+                self._set_aside(error)
+            except OSError as refused:
+                self._complain(refused)
+                return
             db = tables.connect(self.path)
         with tables.transaction(db):
             if not self._run:
@@ -247,13 +252,23 @@ class History:
     def _fail(self, error: sqlite3.Error) -> None:
         """Let go of the file; it is tried again later, or begun anew where it is damaged."""
         if self._db is not None:
-            self._db.close()
+            with suppress(sqlite3.Error):
+                self._db.close()
             self._db = None
         self._lost_ms = self._lost_ms or _ms(self._clocks.wall_s())
         if not isinstance(error, sqlite3.OperationalError) and isinstance(error, sqlite3.DatabaseError):
-            self._set_aside(error)
-            self._due_s["open"] = 0.0
-        elif not self._complained:
+            try:
+                self._set_aside(error)
+            except OSError as refused:  # the card went read-only: the usual company of damage
+                self._complain(refused)
+            else:
+                self._due_s["open"] = 0.0
+        else:
+            self._complain(error)
+
+    def _complain(self, error: Exception) -> None:
+        """Say once that nothing is kept."""
+        if not self._complained:
             self._complained = True
             log.warning(
                 "the history %s cannot be kept (%s); the counting goes on, and what is missing will show as a gap."
@@ -264,11 +279,11 @@ class History:
 
     def _set_aside(self, error: sqlite3.Error) -> None:
         """Give a damaged file another name; one is kept for whoever wants to look into it."""
-        log.warning("the history %s is damaged (%s); it is moved aside, and a new one is begun", self.path, error)
         for suffix in ("", "-wal", "-shm"):
             file = Path(f"{self.path}{suffix}")
             if file.exists():
                 file.replace(f"{self.path}.damaged{suffix}")
+        log.warning("the history %s is damaged (%s); it is moved aside, and a new one is begun", self.path, error)
 
     def _end(self) -> None:
         if self._db is None:

@@ -114,6 +114,47 @@ def test_a_stranger_that_is_taken_away_ends_with_none(started):
     assert steps(history, hands, sku="tea")[:2] == [(0, 1), (5, 0)]
 
 
+def test_a_stranger_that_may_stand_behind_an_arm_is_unknown_not_gone(started):
+    """While a slot of its shelf cannot be read, a misplaced product that isn't listed any more is no 0."""
+    hands = Hands()
+    history = started(hands)
+    keep(history, cola=4, tea=1)
+    hands.go(5)
+    history.keep(body({"cola": None}, unknown_slots=1), items({"cola": None}))
+    hands.go(5)
+    keep(history, cola=4)
+    history.close()
+    assert steps(history, hands, sku="tea")[:3] == [(0, 1), (5, None), (10, 0)]
+
+
+def test_the_last_stranger_of_a_shelf_without_a_plan_ends(started):
+    """Where nothing is planned and nothing stands any more, no product is listed: what stood there is gone."""
+    hands = Hands()
+    history = started(hands)
+    keep(history, tea=1)
+    hands.go(5)
+    keep(history)
+    history.close()
+    assert steps(history, hands, sku="tea")[:2] == [(0, 1), (5, 0)]
+
+
+def test_a_damaged_file_that_cannot_be_moved_aside_does_not_end_the_thread(started, tmp_path, caplog):
+    """A card that went read-only: said once, tried again later, and kept again when it can be."""
+    (tmp_path / "history.db").write_bytes(b"no database at all, " * 100)
+    (tmp_path / "history.db.damaged").mkdir()  # so that the file cannot take its name
+    hands = Hands()
+    history = started(hands)
+    keep(history, cola=4)
+    wait_for(lambda: "cannot be kept" in caplog.text)
+    (tmp_path / "history.db.damaged").rmdir()
+    hands.go(40)
+    keep(history, cola=3)
+    wait_for(lambda: "moved aside" in caplog.text)
+    wait_for(lambda: rows(history))
+    assert caplog.text.count("cannot be kept") == 1
+    assert rows(history, "mark", "kind") == [("lost",)]
+
+
 def test_a_stop_and_a_crash_show_as_gaps(started, tmp_path):
     """From the end of a run to the first count of the next one nothing is known, whether it ended well or was cut."""
     hands = Hands()
@@ -251,7 +292,7 @@ def test_a_full_queue_drops_counts_and_says_so_once(tmp_path, caplog):
     assert caplog.text.count("cannot keep up") == 1
 
 
-def _write_until_killed(path, ready):
+def _write_until_killed(path):
     history = History(path, max_mb=8, days=30)
     history.start()
     turn = 0
@@ -259,8 +300,11 @@ def _write_until_killed(path, ready):
         turn += 1
         history.keep(body({"cola": turn % 5}), items({"cola": turn % 5}))
         time.sleep(0.0005)
-        if turn == 200:
-            ready.set()
+
+
+def _stored(path):
+    with look.opened(path) as db:
+        return db.execute("SELECT count(*) FROM point").fetchone()[0] if db is not None else 0
 
 
 def test_kill_9_while_writing_leaves_a_whole_file(tmp_path):
@@ -269,10 +313,9 @@ def test_kill_9_while_writing_leaves_a_whole_file(tmp_path):
     context = multiprocessing.get_context("spawn")
     held = 0
     for _ in range(2):
-        ready = context.Event()
-        child = context.Process(target=_write_until_killed, args=(path, ready))
+        child = context.Process(target=_write_until_killed, args=(path,))
         child.start()
-        assert ready.wait(30)
+        wait_for(lambda held=held: _stored(path) > held, timeout_s=30)
         os.kill(child.pid, signal.SIGKILL)
         child.join()
         db = tables.connect(path)
