@@ -146,9 +146,9 @@ class Running:
                 feed = feed_of(ready.settings, camera, feed.source)
                 feed.said, feed.seen_s = said, seen_s
             feeds.append(feed)
-        self.feeds[:] = feeds
         touched = {*plan.anew, *plan.reopened, *plan.added, *plan.removed}
         self.seen = {camera: outcome for camera, outcome in self.seen.items() if camera not in touched}
+        self.feeds[:] = feeds  # after `seen`: another thread never finds a new shelf with what an old one looked like
         self.outlet.change(ready.settings, self.model.info)
         self._resume(feed for feed in feeds if feed is not old.get(feed.watch.camera))
         let_go({camera: old[camera].source for camera in (*plan.reopened, *plan.removed)})

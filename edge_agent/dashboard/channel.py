@@ -1,12 +1,16 @@
 """What is new, told to everybody who looks: put together once, at most twice a second, and only while they look."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 from edge_agent.dashboard.behind import Behind
 from edge_agent.dashboard.snapshot import LiveView, live
+
+log = logging.getLogger(__name__)
 
 TURN_S = 0.5
 """How often it is looked whether something is new."""
@@ -51,7 +55,8 @@ class Channel:
                 if not self._json or self._due(AT_LEAST_S):
                     self._make(self._seen())
                 elif told == self._version:
-                    await fresh.wait()
+                    with suppress(TimeoutError):  # no viewer depends on the others being told
+                        await asyncio.wait_for(fresh.wait(), AT_LEAST_S)
                     continue
                 told = self._version
                 yield b"id: %d\nevent: live\ndata: %s\n\n" % (told, self._json)
@@ -65,11 +70,15 @@ class Channel:
         """While somebody looks: wake the streams when something is new, and when the agent ends."""
         while True:
             await asyncio.sleep(TURN_S)
-            signs = self._seen()
             if self._behind.closing.is_set():
                 self._wake()
-            elif signs != self._signs or self._due(AT_LEAST_S):
-                self._make(signs)
+                continue
+            try:
+                signs = self._seen()
+                if signs != self._signs or self._due(AT_LEAST_S):
+                    self._make(signs)
+            except Exception:
+                log.exception("what is new could not be put together for the page; it is tried again")
 
     def _due(self, after_s: float) -> bool:
         return time.monotonic() - self._made_s >= after_s
