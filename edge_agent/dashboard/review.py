@@ -38,7 +38,7 @@ class CropView(BaseModel):
     slot: str | None
     planned: str | None
     taken_at: datetime | None
-    why: str | None = Field(description="unsure, tie, unknown or disputed.")
+    why: str | None = Field(description="unsure, tie or unknown.")
     guesses: list[GuessView]
     model: str | None = Field(description="The SHA-256 of the model that was in doubt.")
 

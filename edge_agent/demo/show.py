@@ -51,7 +51,7 @@ def show(*, seconds: float | None, seed: int, port: int, page: int | None, conso
         path = write_config(Path(folder), port=broker.port, page=None if page is None else free_port(page))
         camera = SimulatedCamera(Scene(seed))
         with Agent(load(path, labels=labels_of(path)), sources={CAMERA: camera}, path=path) as agent:
-            url = agent.page.url if agent.page is not None else None
+            url = agent.page.url if agent.page is not None and agent.page.problem is None else None
             screen = Screen(broker.port, agent.outlet.topics.root, path, url)
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: agent.stop.set())

@@ -108,16 +108,13 @@ def best(scores: NDArray[np.float32], labels: Sequence[str]) -> tuple[Guess, ...
     return tuple(Guess(labels[place], round(float(scores[place]), 4)) for place in order)
 
 
-def candidate(
-    watch: Watch, outcome: Outcome, place: int, *, guesses: tuple[Guess, ...], model: str, why: str | None = None
-) -> Candidate:
-    """A crop of a slot, by its place among the camera's, with its pixels copied; `why` is found out where not given."""
+def candidate(watch: Watch, outcome: Outcome, place: int, *, guesses: tuple[Guess, ...], model: str) -> Candidate:
+    """A crop of a slot, by its place among the camera's, with its pixels copied."""
     shelf, slot = _owner(watch.shelves, place)
-    if why is None:
-        first = place - shelf.slots.index(slot)
-        reading = next((count.reading for count in outcome.counts if count.shelf == shelf.id), None)
-        tied = len(guesses) > 1 and guesses[0].score - guesses[1].score < TIE
-        why = "unknown" if reading is not None and reading[place - first] is None else "tie" if tied else "unsure"
+    first = place - shelf.slots.index(slot)
+    reading = next((count.reading for count in outcome.counts if count.shelf == shelf.id), None)
+    tied = len(guesses) > 1 and guesses[0].score - guesses[1].score < TIE
+    why = "unknown" if reading is not None and reading[place - first] is None else "tie" if tied else "unsure"
     frame = outcome.frame
     about = About(watch.camera, shelf.id, slot.id, slot.product, frame.captured_at, why, guesses, model)
     return Candidate(about, *_around(frame, slot.quad))

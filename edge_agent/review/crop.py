@@ -30,8 +30,8 @@ class Guess:
 class About:
     """What is known of a crop: where and when it was taken, what the model thought, and `why` it was kept.
 
-    `why` is `unsure` (the best guess is a weak one), `tie` (two are as good), `unknown` (the slot's count became
-    unknown for it) or `disputed` (a person said that an alert was false). `planned` is what the planogram has there.
+    `why` is `unsure` (the best guess is a weak one), `tie` (two are as good) or `unknown` (the slot's count became
+    unknown for it). `planned` is what the planogram has there.
     """
 
     camera: str

@@ -10,7 +10,7 @@ import cv2
 
 from edge_agent.pipeline import Outcome, Watch
 from edge_agent.regions import rectified
-from edge_agent.review.choosing import Candidate, Chooser, best, candidate
+from edge_agent.review.choosing import Candidate, Chooser
 from edge_agent.review.crop import with_about
 from edge_agent.review.store import Store
 from edge_agent.running import Running
@@ -62,19 +62,8 @@ class Keeper:
         model = self._running.model
         found = self._chooser.choose(watch, outcome, model.classifier.labels, model.info.sha256)
         if found is not None:
-            self._offer(found)
-
-    def dispute(self, watch: Watch, outcome: Outcome, slots: frozenset[str]) -> None:
-        """A person says that an alert about these slots of a camera was false: they are worth a look in any case."""
-        looked, model = watch.looked, self._running.model
-        for place, slot in enumerate(watch.plan.slots):
-            if slot.id in slots and looked is not None:
-                guesses = best(looked[0][place], model.classifier.labels)
-                self._offer(candidate(watch, outcome, place, guesses=guesses, model=model.info.sha256, why="disputed"))
-
-    def _offer(self, found: Candidate) -> None:
-        with suppress(queue.Full):
-            self._queue.put_nowait(found)
+            with suppress(queue.Full):
+                self._queue.put_nowait(found)
 
     def _work(self) -> None:
         """The thread."""

@@ -40,9 +40,11 @@ def counts(url: str) -> bool:
 
 def test_the_demo_has_a_page_and_a_second_one_takes_another_port():
     """The banner names its address; a port that is taken becomes a free one."""
-    demos = [started(), started()]
+    demos, urls = [], []
     try:
-        urls = [address(demo) for demo in demos]
+        for _ in range(2):
+            demos.append(started())
+            urls.append(address(demos[-1]))
         assert len(set(urls)) == 2
         for url in urls:
             assert "<!doctype html>" in requests.get(url, timeout=10).text.lower()

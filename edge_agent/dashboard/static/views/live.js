@@ -8,6 +8,7 @@ import { shelfCard, sorted, verdict } from "./live/shelves.js";
 import { table } from "./live/table.js";
 
 const AGAIN_MS = 5000;
+const QUIET_MS = 15000; /* the device says something every 5 s at least: longer, and what is shown may not hold any more */
 
 export async function show(main) {
   await styles("views/live.css");
@@ -61,20 +62,32 @@ function announce(live, before) {
   return now;
 }
 
-/* The device's stream, only while somebody looks: a page in the background costs the device nothing. */
+/* The device's stream, only while somebody looks: a page in the background costs the device nothing. One that broke, or says
+   nothing, is opened anew after asking the device: where that doesn't answer, the page's frame says so. */
 function follow(update) {
-  let source = null, timer = 0;
+  let source = null, timer = 0, quiet = 0;
+  const lost = () => {
+    shut();
+    get("live").then((live) => { update(live); again(); }, again);
+  };
+  const again = () => { if (timer !== -1) timer = setTimeout(open, AGAIN_MS); };
+  const heard = () => {
+    clearTimeout(quiet);
+    quiet = setTimeout(lost, QUIET_MS);
+  };
   const open = () => {
     clearTimeout(timer);
     if (source || document.hidden) return;
     source = new EventSource("/api/live/stream");
-    source.addEventListener("live", (event) => update(JSON.parse(event.data)));
-    source.addEventListener("error", () => {
-      shut();
-      get("live").then((live) => { update(live); timer = setTimeout(open, AGAIN_MS); }, () => { timer = setTimeout(open, AGAIN_MS); });
+    source.addEventListener("live", (event) => {
+      heard();
+      update(JSON.parse(event.data));
     });
+    source.addEventListener("error", lost);
+    heard();
   };
   const shut = () => {
+    clearTimeout(quiet);
     source?.close();
     source = null;
   };

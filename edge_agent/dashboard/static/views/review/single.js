@@ -7,7 +7,6 @@ const WHY = {
   unsure: "The model isn't sure what this is.",
   tie: "The model finds two products as likely.",
   unknown: "The count of this slot is unknown, because the model isn't sure.",
-  disputed: "Somebody said that an alert about this slot was false.",
 };
 
 export function single(crop, view) {
