@@ -16,13 +16,13 @@ from typing import Any
 
 from edge_agent.config import Settings
 from edge_agent.messages import Topics
-from edge_agent.sections import DashboardSection
+from edge_agent.sections import DashboardSection, is_loopback
 from edge_agent.shelf import Shelf
 
 SLUG_LENGTH = 60
 """Home Assistant has 255 characters for an entity's id, the name of the platform included."""
 
-LOOPBACK, EVERY_ADDRESS = ("127.0.0.1", "::1", "localhost"), ("0.0.0.0", "::")  # noqa: S104 (compared with)
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (compared with)
 
 Component = dict[str, Any]
 
@@ -84,7 +84,7 @@ def discovery_levels(settings: Settings) -> str:
 
 def page_address(page: DashboardSection, hostname: str) -> str | None:
     """The address of the device's page as others reach it, None where they cannot; `hostname` is this machine's."""
-    if not page.enabled or page.host in LOOPBACK or page.port == 0:
+    if not page.enabled or is_loopback(page.host) or page.port == 0:
         return None
     host = hostname if page.host in EVERY_ADDRESS else page.host
     scheme = "https" if page.cert_file is not None else "http"

@@ -104,6 +104,7 @@ def test_sixty_slots_fit_into_what_brokers_take(settings):
     [
         ({}, None),
         ({"enabled": False, "host": "192.0.2.7"}, None),
+        ({"host": "127.0.0.2"}, None),
         ({"host": "192.0.2.7"}, "http://192.0.2.7:8089/"),
         ({"host": "2001:db8::7", "port": 80}, "http://[2001:db8::7]:80/"),
         ({"host": "0.0.0.0"}, "http://aisle-3:8089/"),  # noqa: S104
