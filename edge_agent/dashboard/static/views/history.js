@@ -7,6 +7,7 @@ import { chart } from "./history/chart.js";
 import { table } from "./history/table.js";
 
 const AGAIN_MS = 30000, HOUR_MS = 3600000, SHOWN = 24;
+const YOUNG_MS = 6 * HOUR_MS;
 const SPANS = { hour: HOUR_MS, day: 24 * HOUR_MS, week: 7 * 24 * HOUR_MS, month: 30 * 24 * HOUR_MS };
 const WORDS = [["hour", "Hour"], ["day", "Day"], ["week", "Week"], ["month", "30 days"], ["own", "Own"]];
 
@@ -28,7 +29,7 @@ class View {
   constructor(main, there) {
     const shelves = [...new Set(there.products.map((one) => one.shelf))];
     const wanted = decodeURIComponent(location.hash.split("/")[1] ?? "");
-    Object.assign(this, { there, span: "day", table: false, turn: 0, charts: [], most: SHOWN });
+    Object.assign(this, { there, span: young(there) ? "hour" : "day", table: false, turn: 0, charts: [], most: SHOWN });
     this.shelf = el("select", { onchange: () => { this.products(); this.load(); } },
       el("option", { value: "" }, "All shelves"), shelves.map((id) => el("option", { value: id }, id)));
     this.sku = el("select", { onchange: () => this.load() });
@@ -124,6 +125,11 @@ class View {
   close() {
     this.watch.disconnect();
   }
+}
+
+/* Of a device that has hardly begun, a day would be mostly what nobody knows. */
+function young({ first }) {
+  return first === null || Date.now() - Date.parse(first) < YOUNG_MS;
 }
 
 function nothing(there) {

@@ -1,6 +1,6 @@
 /* Live: which shelf needs a hand, what each camera sees, and the same as a table. */
 
-import { get } from "../api.js";
+import { connection, get } from "../api.js";
 import { el, heading, keyed, styles } from "../dom.js";
 import { say } from "../notes.js";
 import { camera } from "./live/camera.js";
@@ -16,7 +16,9 @@ export async function show(main) {
   const first = await get("live");
   view.update(first);
   const stream = follow(view.update);
+  connection.addEventListener("lost", view.lost);
   return () => {
+    connection.removeEventListener("lost", view.lost);
     stream.close();
     view.close();
   };
@@ -31,8 +33,14 @@ function build(main) {
   const all = table();
   main.append(head, answer.node, troubles, el("div", { class: "live-columns" }, shelves, cameras), all.node);
   const shown = new Map();
-  let before = null, alerts = null;
+  let before = null, alerts = null, ts = null;
+  const lost = () => {
+    main.classList.add("live-lost");
+    if (ts) answer.lost(ts);
+  };
   const update = (live) => {
+    ts = live.ts;
+    main.classList.remove("live-lost");
     if (alerts !== null && alerts !== live.alerts_open) dispatchEvent(new Event("alerts-changed"));
     alerts = live.alerts_open;
     answer.update(live);
@@ -49,7 +57,7 @@ function build(main) {
     all.update(live);
     before = announce(live, before);
   };
-  return { update, close: () => shown.forEach((made) => made.close()) };
+  return { update, lost, close: () => shown.forEach((made) => made.close()) };
 }
 
 /* Tell a screen reader what became worse or better, product by product, and nothing else. */

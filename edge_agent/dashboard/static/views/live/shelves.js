@@ -1,15 +1,22 @@
 /* Which shelf needs a hand: one sentence for all, and a card for each shelf, the worst first. */
 
 import { attr, badge, el, fill, icon, keyed, text } from "../../dom.js";
-import { duration, facings, plural, product } from "../../words.js";
+import { duration, facings, plural, product, when } from "../../words.js";
 
-const RANK = { out: 0, low: 1, wrong: 2, unknown: 3, starting: 4, ok: 5 };
+const RANK = { out: 0, low: 1, wrong: 2, unknown: 3, starting: 4, info: 5, ok: 6 };
+const PASSING_S = 10; /* who walks past a shelf is gone by then */
 
-/* How a shelf fares, a wrong product counted in. */
+/* How a shelf fares: a wrong product counts in, what nobody sees is not fine, and neither is what nobody has planned. */
 export function kindOf(shelf) {
   if (shelf.status === "out" || shelf.status === "low") return shelf.status;
   if (shelf.slots.some((slot) => slot.state === "misplaced")) return "wrong";
-  return shelf.status;
+  if (shelf.status !== "ok") return shelf.status;
+  if (shelf.slots.every((slot) => slot.unread && (slot.unread_for_s ?? 0) >= PASSING_S)) return "unknown";
+  return unplanned(shelf) ? "info" : "ok";
+}
+
+function unplanned(shelf) {
+  return shelf.slots.every((slot) => slot.product === null);
 }
 
 export function sorted(shelves) {
@@ -20,22 +27,33 @@ export function sorted(shelves) {
 export function verdict() {
   const mark = el("span", { class: "live-mark" }), words = el("p", { class: "live-words" }), rest = el("p", { class: "muted" });
   const node = el("div", { class: "live-verdict" }, mark, el("div", {}, words, rest));
+  const draw = el("a", { class: "button", href: "#shelves", hidden: true }, "Draw shelves");
+  node.append(draw);
+  const mood = (kind) => {
+    if (node.dataset.kind === kind) return;
+    node.dataset.kind = kind;
+    fill(mark, icon(kind));
+  };
   const update = ({ shelves }) => {
     const of = (...kinds) => sorted(shelves).filter((shelf) => kinds.includes(kindOf(shelf)));
-    const hand = of("out", "low", "wrong"), blind = of("unknown"), fine = of("ok"), starting = of("starting");
-    const kind = hand.length ? kindOf(hand[0]) : blind.length ? "unknown" : starting.length ? "info" : "ok";
-    if (node.dataset.kind !== kind) {
-      node.dataset.kind = kind;
-      fill(mark, icon(kind));
-    }
+    const hand = of("out", "low", "wrong"), blind = of("unknown"), fine = of("ok"), starting = of("starting"), bare = of("info");
+    mood(hand.length ? kindOf(hand[0]) : blind.length ? "unknown" : fine.length && !starting.length ? "ok" : "info");
+    draw.hidden = shelves.length > 0;
     text(words, hand.length ? `${names(hand)} ${hand.length === 1 ? "needs" : "need"} a hand`
       : blind.length ? `${names(blind)} can't be counted now`
-        : starting.length ? "The first pictures are being looked at" : shelves.length ? "Every shelf is fine" : "No shelf is drawn yet");
+        : starting.length ? "The first pictures are being looked at" : fine.length ? (bare.length ? `${names(fine)} ${fine.length === 1 ? "is" : "are"} fine` : "Every shelf is fine")
+          : shelves.length ? "Nobody has said yet what belongs where" : "No shelf is drawn yet");
     text(rest, [hand.length && blind.length && `${names(blind)} can't be counted now`,
       (hand.length || blind.length) && fine.length && `${names(fine)} ${fine.length === 1 ? "is" : "are"} fine`,
-      !shelves.length && "Draw the first one under Shelves."].filter(Boolean).join(" · "));
+      bare.length && `${names(bare)}: no product is named, so what is missing can't be told`,
+      !shelves.length && "The picture stays black until one is drawn."].filter(Boolean).join(" · "));
   };
-  return { node, update };
+  const lost = (since) => {
+    mood("unknown");
+    text(words, `Not known since ${when(since)}`);
+    text(rest, "The device doesn't answer. What is shown below is what it said last.");
+  };
+  return { node, update, lost };
 }
 
 function names(shelves) {
@@ -55,7 +73,7 @@ export function shelfCard() {
     const kind = kindOf(shelf);
     if (node.dataset.kind !== kind) {
       attr(node, "data-kind", kind);
-      fill(mark, badge(kind, kind === "starting" ? "Starting" : undefined));
+      fill(mark, badge(kind, { starting: "Starting", info: "No products named" }[kind]));
     }
     text(name, shelf.id);
     text(why, reasonOf(shelf));
