@@ -18,15 +18,16 @@ import numpy as np
 from edge_agent.alerts.policy import Patience
 from edge_agent.counting import Rules
 from edge_agent.dashboard.history import csv_of
-from edge_agent.history import look, tables
-from edge_agent.history.look import Question
+from edge_agent.history import reader, tables
+from edge_agent.history.reader import Question
 from edge_agent.history.rows import after, news, points_of
 from edge_agent.history.writer import History
 from edge_agent.inference import ScriptedClassifier
-from edge_agent.pipeline import CameraPlan, Watch
+from edge_agent.pipeline import CameraPlan
 from edge_agent.regions import grid_quads
 from edge_agent.review.choosing import Chooser
 from edge_agent.shelf import WHOLE_FRAME, Frame, Item, Shelf, Slot
+from edge_agent.watch import Watch
 
 LABELS = ("cola", "milk", "tea", "empty")
 DAY_MS = 86_400_000
@@ -128,9 +129,9 @@ def main() -> None:
         asked = Question(0, DAYS * DAY_MS)
         for words, question in (("all 24 products", asked), ("one product", Question(0, DAYS * DAY_MS, "s0", "sku-0"))):
             began = time.perf_counter()
-            with look.opened(path) as db:
+            with reader.opened(path) as db:
                 assert db is not None  # noqa: S101
-                found = look.series(db, question, most=600, now_ms=0)
+                found = reader.series(db, question, most=600, now_ms=0)
             steps = sum(len(one.steps) for one in found)
             print(f"| 30 days of {words} | {time.perf_counter() - began:.2f} s, {steps} steps |")
         began = time.perf_counter()

@@ -17,10 +17,11 @@ from edge_agent.dashboard.behind import Behind
 from edge_agent.health import Health, notify_systemd
 from edge_agent.loop import OnStep, run
 from edge_agent.model import load_model
+from edge_agent.outcome import Outcome
 from edge_agent.outlet import GONE_S, Outlet
-from edge_agent.pipeline import Outcome, Watch
-from edge_agent.review.keeper import keeper_of
+from edge_agent.review.writer import keeper_of
 from edge_agent.running import CLOSE_TIMEOUT_S, Running, wait_for
+from edge_agent.watch import Watch
 
 if TYPE_CHECKING:
     from edge_agent.dashboard.server import Server

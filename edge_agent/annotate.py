@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.messages import shelf_status
-from edge_agent.pipeline import Outcome
+from edge_agent.outcome import Outcome
 from edge_agent.shelf import EMPTY, Count, Observation, Shelf, Slot
 
 Pixels = NDArray[np.uint8]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from edge_agent.alerts.alerting import Alerting
 from edge_agent.alerts.bodies import alert_body, alerts_payload
 from edge_agent.alerts.book import Acknowledged, Entry
-from edge_agent.alerts.keeping import Telling
+from edge_agent.alerts.telling import Telling
 from edge_agent.messages import (
     ModelInfo,
     Topics,
@@ -18,7 +18,7 @@ from edge_agent.messages import (
 )
 from edge_agent.mqtt.publish import Publisher
 from edge_agent.outbox.outbox import Outbox
-from edge_agent.pipeline import Outcome
+from edge_agent.outcome import Outcome
 from edge_agent.shelf import CameraError, Count, Item, Shelf
 
 

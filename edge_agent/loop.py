@@ -16,10 +16,11 @@ from edge_agent.capture.age import STALE_S
 from edge_agent.capture.source import FrameSource
 from edge_agent.health import Health
 from edge_agent.inference import Classifier
+from edge_agent.outcome import Outcome
 from edge_agent.pictures import picture
 from edge_agent.pictures.viewpoint import Viewpoint
-from edge_agent.pipeline import Outcome, Watch
 from edge_agent.shelf import CameraError, CameraReason, Frame, Shelf
+from edge_agent.watch import Watch
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from edge_agent.alerts.alerting import Alerting
-from edge_agent.alerts.keeper import FOLDER as ALERTS_FOLDER
-from edge_agent.alerts.keeper import Keeper
+from edge_agent.alerts.writer import FOLDER as ALERTS_FOLDER
+from edge_agent.alerts.writer import Keeper
 from edge_agent.config import Settings
 from edge_agent.delivery import Delivery
 from edge_agent.history.writer import FILE as HISTORY_FILE

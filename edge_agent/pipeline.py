@@ -4,13 +4,12 @@
 
 A picture that is not one to count in (frozen, dark, blocked, blurred, moved) goes from `picture.judge` straight to
 `count`, as slots that could not be read. `step` is pure but for the classifier and the buffer that the crops are cut
-into: the state of a camera is a value that goes in and comes out. `Watch` keeps it for one camera, and
+into: the state of a camera is a value that goes in and comes out. `watch.Watch` keeps it for one camera, and
 `edge_agent.loop.run` brings the frames.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +29,12 @@ from edge_agent.counting import (
     votes,
 )
 from edge_agent.inference import Classifier
+from edge_agent.outcome import Outcome
 from edge_agent.pictures import picture
 from edge_agent.pictures.picture import Judging, PictureState
 from edge_agent.pictures.viewpoint import Viewpoint
 from edge_agent.regions import Regions
-from edge_agent.shelf import Alert, Count, Frame, Observation, PictureReason, Quad, Shelf, Slot, Unread
+from edge_agent.shelf import Alert, Frame, Observation, PictureReason, Quad, Shelf, Slot, Unread
 
 MOTION_S = 0.2
 """Motion is a difference from the picture at least this long ago, so that a slow hand in a fast camera is seen too."""
@@ -108,32 +108,6 @@ class ViewState:
     picture: PictureState
     memory: _Memory | None = None
     readable: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """What a frame led to.
-
-    `counts` holds the count in force of each shelf that has one; `changed` the ids of the shelves whose count is new in
-    this frame, `held` of those whose count it could not confirm; `read` how many crops the network had to look at.
-    `bad` is why the picture was not counted in, `declared` what is to be said of the camera: some time later, and for
-    some time longer.
-    """
-
-    frame: Frame
-    observations: tuple[Observation, ...]
-    counts: tuple[Count, ...]
-    changed: frozenset[str]
-    held: frozenset[str]
-    alerts: tuple[Alert, ...] = field(default=())
-    read: int = 0
-    bad: PictureReason | None = None
-    declared: PictureReason | None = None
-
-    def looks_at(self, shelf: Shelf, shelves: Sequence[Shelf]) -> tuple[Observation, ...]:
-        """The observations of one of the camera's `shelves`, in the order of its slots."""
-        first = sum(len(other.slots) for other in shelves[: shelves.index(shelf)])
-        return self.observations[first : first + len(shelf.slots)]
 
 
 def begin(plan: CameraPlan, viewpoint: Viewpoint | None = None) -> ViewState:
@@ -263,72 +237,3 @@ def _conclude(
     fresh = replace(state, shelves=tuple(shelf_states), alerts=tuple(alert_states))
     held = frozenset(shelf.id for shelf, now in zip(plan.shelves, shelf_states, strict=True) if now.held)
     return fresh, Outcome(frame, tuple(seen), tuple(counts), frozenset(changed), held, raised)
-
-
-class Watch:
-    """The counting of one camera from frame to frame: its view, laid out for the size of its frames, and its state."""
-
-    def __init__(self, plan: CameraPlan, viewpoint: Viewpoint | None = None) -> None:
-        """Nothing has been seen, but perhaps where the camera looked when it was last right."""
-        self.plan = plan
-        self.view: View | None = None
-        self._state = begin(plan, viewpoint)
-        self._seen_at: datetime | None = None
-
-    @property
-    def camera(self) -> str:
-        """The camera's id."""
-        return self.plan.camera
-
-    @property
-    def shelves(self) -> tuple[Shelf, ...]:
-        """The shelves that it sees."""
-        return self.plan.shelves
-
-    @property
-    def viewpoint(self) -> Viewpoint | None:
-        """The reference view, which is worth keeping for the next run; None until it is learned."""
-        return self._state.picture.viewpoint
-
-    @property
-    def states(self) -> tuple[ShelfState, ...]:
-        """What is known of each of its shelves, pictures that did not come included. Any thread may read it."""
-        return self._state.shelves
-
-    @property
-    def looked(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]] | None:
-        """What the network last said of each slot, (slots, classes) in 0..1, and the glances at what it saw.
-
-        None where the newest picture was not one to count in.
-        """
-        memory = self._state.memory
-        return None if memory is None else (memory.scores, memory.read_glance)
-
-    def take(self, frame: Frame, classifier: Classifier) -> Outcome:
-        """One step. A camera that changes its frame size keeps its counts."""
-        if not self.plan.slots:
-            self._state, outcome = step_bare(self.plan, self._state, frame)
-            self._seen_at = frame.captured_at
-            return outcome
-        height, width = frame.image.shape[:2]
-        if self.view is None or self.view.regions.frame_wh != (width, height):
-            self.view = open_view(self.plan, frame_wh=(width, height), size_px=classifier.size_px)
-            self._state = replace(self._state, memory=None)
-        self._state, outcome = step(self.view, self._state, frame, classifier)
-        self._seen_at = frame.captured_at
-        return outcome
-
-    def miss(self, *, at: datetime, clock_s: float) -> Outcome:
-        """Let time pass without a picture: what follows is dated by the last one, or by now if there was none."""
-        nothing = Frame(self.camera, 0, self._seen_at or at, clock_s, np.empty((0, 0, 3), dtype=np.uint8))
-        self._state = replace(self._state, picture=picture.interrupted(self._state.picture))
-        self._state, outcome = step_blind(self.plan, self._state, nothing)
-        return outcome
-
-    def resume(self, stood: Callable[[Shelf], AlertState]) -> None:
-        """Take up alerts where they stood, shelf by shelf."""
-        self._state = replace(self._state, alerts=tuple(stood(shelf) for shelf in self.shelves))
-
-    def recount(self) -> None:
-        """Forget what was seen, the view too: an operator says that what the camera shows now is right."""
-        self._state = replace(begin(self.plan), alerts=self._state.alerts)

@@ -13,8 +13,9 @@ import numpy as np
 from edge_agent.annotate import Pixels, draw_outcome
 from edge_agent.inference import Classifier
 from edge_agent.loop import Sink
-from edge_agent.pipeline import Outcome, Watch
+from edge_agent.outcome import Outcome
 from edge_agent.shelf import Frame, InputError
+from edge_agent.watch import Watch
 
 
 @dataclass(slots=True)

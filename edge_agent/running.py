@@ -22,11 +22,13 @@ from edge_agent.health import Stopwatch
 from edge_agent.loop import BLIND_S, Feed, Keep, keep_nothing
 from edge_agent.messages import INFO_SCHEMA
 from edge_agent.model import Model
+from edge_agent.outcome import Outcome
 from edge_agent.outlet import Outlet
 from edge_agent.pictures.picture import Judging
 from edge_agent.pictures.viewpoint import Viewpoint
 from edge_agent.pictures.views import view_file
-from edge_agent.pipeline import CameraPlan, Outcome, Watch
+from edge_agent.pipeline import CameraPlan
+from edge_agent.watch import Watch
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,13 @@ from tests.conftest import REPO
 SHARED = {"shelf", "bundle", "regions", "inference", "exits", "signature"}
 """What the converter and the trainer may import of the agent."""
 CORE = (
-    *("shelf", "regions", "counting", "pipeline", "messages", "annotate", "privacy", "home_assistant"),
+    *("shelf", "regions", "counting", "pipeline", "outcome", "messages", "annotate", "privacy", "home_assistant"),
     *("pictures/picture", "pictures/viewpoint", "history/series", "history/steady", "review/crop", "review/choosing"),
     *(f"planogram/{part}" for part in ("edit", "layout", "merge", "places")),
-    *(f"alerts/{part}" for part in ("levels", "policy", "hours", "book", "keeping", "records", "bodies", "looks")),
+    *(
+        f"alerts/{part}"
+        for part in ("levels", "policy", "hours", "book", "due", "telling", "records", "bodies", "looks")
+    ),
 )
 """Modules that take values and return values."""
 OUTSIDE = {"time", "os", "socket", "sqlite3", "logging", "threading", "random", "paho", "subprocess"} | {

@@ -24,9 +24,11 @@ from edge_agent.capture.live import LiveSource
 from edge_agent.counting import Rules
 from edge_agent.health import Health
 from edge_agent.inference import ScriptedClassifier
+from edge_agent.outcome import Outcome
 from edge_agent.pictures.picture import Judging
-from edge_agent.pipeline import CameraPlan, Outcome, Watch
+from edge_agent.pipeline import CameraPlan
 from edge_agent.shelf import CameraError, Shelf, Slot
+from edge_agent.watch import Watch
 
 FAULTS, CAMERAS = 100, 5
 PERIOD_S = 0.2

@@ -12,8 +12,8 @@ from benchmarks.week.shop import CLOSES_H, OPENS_H
 from benchmarks.week.truth import DAY_S, StockOut, Truth, open_for_s
 from benchmarks.week.watching import BEGAN, Edge, Watched
 from edge_agent.alerts.book import Book, Moment
-from edge_agent.alerts.keeping import take
 from edge_agent.alerts.policy import Policy
+from edge_agent.alerts.telling import take
 from edge_agent.counting import Rules
 from edge_agent.shelf import Alert
 

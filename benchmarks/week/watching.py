@@ -25,7 +25,8 @@ from edge_agent.alerts.levels import AlertState, alerts
 from edge_agent.alerts.policy import Patience
 from edge_agent.config import Settings
 from edge_agent.counting import beside_hidden, is_unknown, observe
-from edge_agent.pipeline import CameraPlan, Outcome, ViewState, _conclude, begin, step_blind
+from edge_agent.outcome import Outcome
+from edge_agent.pipeline import CameraPlan, ViewState, _conclude, begin, step_blind
 from edge_agent.regions import neighbours
 from edge_agent.shelf import Alert, Frame, Observation
 

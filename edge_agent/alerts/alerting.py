@@ -9,12 +9,12 @@ from math import inf
 from typing import Any, Literal
 
 from edge_agent.alerts.book import Acknowledged, Book, Entry, Moment, by_id, resume
-from edge_agent.alerts.keeper import Keeper, Which
-from edge_agent.alerts.keeping import Telling, acknowledge, released, take, tidied
 from edge_agent.alerts.levels import AlertState
 from edge_agent.alerts.looks import Evidence, Looks
 from edge_agent.alerts.policy import Policy
-from edge_agent.pipeline import Outcome
+from edge_agent.alerts.telling import Telling, acknowledge, released, take, tidied
+from edge_agent.alerts.writer import Keeper, Which
+from edge_agent.outcome import Outcome
 from edge_agent.shelf import Shelf
 
 Mode = Literal["off", "device", "mqtt"]

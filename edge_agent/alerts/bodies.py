@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from edge_agent.alerts.book import Book, Entry, Member
-from edge_agent.alerts.keeping import Telling
 from edge_agent.alerts.records import change_record
+from edge_agent.alerts.telling import Telling
 from edge_agent.messages import ModelInfo, timestamp
 
 ALERTS_SCHEMA = "shelfwatch.alerts/1"

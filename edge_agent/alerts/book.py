@@ -1,4 +1,4 @@
-"""The book of alerts: what is open, what is over, who has acknowledged it. Pure values; `keeping` writes in it."""
+"""The book of alerts: what is open, what is over, who has acknowledged it. Pure values; `telling` writes in it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge_agent import regions
 from edge_agent.messages import timestamp
-from edge_agent.pipeline import Outcome
+from edge_agent.outcome import Outcome
 from edge_agent.shelf import Alert, Observation, Quad, Shelf, SlotChange
 
 SIDE_PX = 96

@@ -16,7 +16,7 @@ from edge_agent.control.reloading import Reloading
 from edge_agent.files import write_whole
 from edge_agent.messages import timestamp
 from edge_agent.mqtt.inbox import Command
-from edge_agent.pipeline import Outcome
+from edge_agent.outcome import Outcome
 from edge_agent.privacy import black_out
 from edge_agent.running import Running
 from edge_agent.shelf import Shelf

@@ -80,7 +80,8 @@ class AlertsView(BaseModel):
 
     alerts: list[AlertView]
     open: int
-    unacknowledged: int
+    unacknowledged: int = Field(description="Those that wait for somebody: told, and not acknowledged.")
+    noted: int = Field(description="Those that are found, and not told yet.")
 
 
 class AcknowledgeRequest(BaseModel):
@@ -115,7 +116,8 @@ def _add_reading(routes: APIRouter, behind: Behind) -> None:
         return {
             "alerts": [_told(behind, entry) for entry in wanted],
             "open": len(book.open),
-            "unacknowledged": sum(entry.acknowledged is None for entry in book.open),
+            "unacknowledged": sum(entry.state == "open" for entry in book.open),
+            "noted": sum(entry.state == "noted" for entry in book.open),
         }
 
     @routes.get(

@@ -10,7 +10,7 @@ from typing import TypeVar
 from edge_agent.control.errands import Errands
 from edge_agent.control.reloading import Reloading
 from edge_agent.health import Health
-from edge_agent.review.keeper import Keeper
+from edge_agent.review.writer import Keeper
 from edge_agent.running import Running
 
 Answer = TypeVar("Answer")

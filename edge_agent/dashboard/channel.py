@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from edge_agent.dashboard.behind import Behind
-from edge_agent.dashboard.snapshot import LiveView, live
+from edge_agent.dashboard.moment import LiveView, live
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from edge_agent.dashboard.behind import Behind
-from edge_agent.dashboard.snapshot import status_of
+from edge_agent.dashboard.moment import status_of
 from edge_agent.doctor.check import NEARLY_FULL
 from edge_agent.doctor.doctor import still_needed_mb
 from edge_agent.doctor.finding import Finding, doubtful, fine

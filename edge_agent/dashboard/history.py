@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 from edge_agent.counting import low_limit
 from edge_agent.dashboard.answers import PageError, Problem, Responses
 from edge_agent.dashboard.behind import Behind
-from edge_agent.history import look
-from edge_agent.history.look import LIMIT_S, Line, Question, TooLongError
+from edge_agent.history import reader
+from edge_agent.history.reader import LIMIT_S, Line, Question, TooLongError
 from edge_agent.history.tables import AlertRow
 from edge_agent.history.writer import History
 from edge_agent.messages import timestamp
@@ -124,10 +124,10 @@ def router(behind: Behind) -> APIRouter:
         shelf: Shelf = None, sku: Sku = None, from_: From = None, to: To = None, max_points: Most = 1000
     ) -> HistoryView:
         asked, now_ms = question(shelf, sku, from_, to), _ms(datetime.now(UTC))
-        with _patiently(), look.opened(_kept(behind).path) as db:
-            found = look.series(db, asked, most=max_points, now_ms=now_ms) if db is not None else []
-            alerts = look.alerts(db, asked) if db is not None else []
-            outages = look.outages(db, asked) if db is not None else []
+        with _patiently(), reader.opened(_kept(behind).path) as db:
+            found = reader.series(db, asked, most=max_points, now_ms=now_ms) if db is not None else []
+            alerts = reader.alerts(db, asked) if db is not None else []
+            outages = reader.outages(db, asked) if db is not None else []
         limits = low_limits(behind)
         return HistoryView(
             start=_instant(asked.from_ms),
@@ -143,9 +143,9 @@ def router(behind: Behind) -> APIRouter:
         kept, section = behind.running.outlet.history, behind.running.settings.history
         if kept is None:
             return KeptShelvesView(enabled=False, days=section.days, first=None, last=None, products=[])
-        with _patiently(), look.opened(kept.path) as db:
-            found = look.shelves(db) if db is not None else []
-            span = look.span_ms(db) if db is not None else None
+        with _patiently(), reader.opened(kept.path) as db:
+            found = reader.shelves(db) if db is not None else []
+            span = reader.span_ms(db) if db is not None else None
         products = [ProductView(shelf=shelf, camera=camera, sku=sku) for shelf, camera, sku in found]
         first, last = (_instant(span[0]), _instant(span[1])) if span else (None, None)
         return KeptShelvesView(enabled=True, days=section.days, first=first, last=last, products=products)
@@ -182,8 +182,8 @@ def csv_of(kept: History, asked: Question) -> Iterator[str]:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    with look.opened(kept.path, limit_s=CSV_LIMIT_S) as db:
-        lines = look.lines(db, asked, now_ms=_ms(datetime.now(UTC))) if db is not None else iter(())
+    with reader.opened(kept.path, limit_s=CSV_LIMIT_S) as db:
+        lines = reader.lines(db, asked, now_ms=_ms(datetime.now(UTC))) if db is not None else iter(())
         for number, line in enumerate(lines, start=1):
             writer.writerow(fields(line))
             if number % BLOCK_LINES == 0:
@@ -208,7 +208,7 @@ def low_limits(behind: Behind) -> dict[tuple[str, str], int]:
     return {(shelf.id, sku): low_limit(shelf, sku, settings.rules) for shelf in shelves for sku in shelf.expected}
 
 
-def _series(one: look.Series, low_at: int | None) -> SeriesView:
+def _series(one: reader.Series, low_at: int | None) -> SeriesView:
     steps = [StepView(at=_instant(s.at_ms), count=s.count, expected=s.expected, status=s.status) for s in one.steps]
     return SeriesView(shelf=one.shelf, camera=one.camera, sku=one.sku, low_at=low_at, thinned=one.thinned, steps=steps)
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.dashboard.snapshot import frame_id
-from edge_agent.pipeline import Outcome
+from edge_agent.dashboard.moment import frame_id
+from edge_agent.outcome import Outcome
 from edge_agent.privacy import black_out
 from edge_agent.running import Running
 from edge_agent.shelf import Quad

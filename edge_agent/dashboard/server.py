@@ -183,8 +183,9 @@ class Server:
         try:
             found = listen(section.host, section.port)
         except OSError as error:
+            reason = str(error.strerror).partition(" (while")[0]  # what follows repeats the address
             words = (
-                f"the page cannot be served on {section.host}, port {section.port} ({error.strerror}); it is tried"
+                f"the page cannot be served on {section.host}, port {section.port} ({reason}); it is tried"
                 " again, and counting goes on. Set host or port under [dashboard] to one that is free, or"
                 " enabled = false."
             )

@@ -23,8 +23,9 @@ from edge_agent.demo.broker import EmbeddedBroker, free_port
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import CAMERA, SimulatedCamera, write_config
 from edge_agent.model import labels_of
-from edge_agent.pipeline import Outcome, Watch
+from edge_agent.outcome import Outcome
 from edge_agent.shelf import Alert, Count, Shelf, StockStatus
+from edge_agent.watch import Watch
 
 _STYLES: dict[StockStatus, str] = {"ok": "green", "low": "yellow", "out": "bold red", "unknown": "magenta"}
 ALERTS_SHOWN, ALERTS_BRIEF = 8, 5

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.pipeline import TILE_LEVELS, CameraPlan, Outcome, Watch
+from edge_agent.outcome import Outcome
+from edge_agent.pipeline import TILE_LEVELS, CameraPlan
 from edge_agent.regions import changed_fraction
 from edge_agent.review.crop import About, Guess
 from edge_agent.shelf import Frame, Quad, Shelf, Slot
+from edge_agent.watch import Watch
 
 CHECK_S = 1.0
 """How often a camera's looks are gone through; a doubt must be there twice in a row."""

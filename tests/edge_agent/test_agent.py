@@ -11,7 +11,7 @@ import pytest
 from edge_agent import agent as agents
 from edge_agent import outlet as outlets
 from edge_agent.agent import Agent
-from edge_agent.alerts import keeper as books
+from edge_agent.alerts import writer as books
 from edge_agent.config import load
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import CAMERA, SimulatedCamera, write_config

@@ -6,16 +6,18 @@ from datetime import UTC, datetime
 import pytest
 
 from edge_agent.alerts.alerting import Alerting
-from edge_agent.alerts.keeper import BOOK, Keeper
 from edge_agent.alerts.policy import Patience, Policy
+from edge_agent.alerts.writer import BOOK, Keeper
 from edge_agent.counting import Rules
 from edge_agent.delivery import Delivery
 from edge_agent.inference import ScriptedClassifier
 from edge_agent.messages import ModelInfo, Topics
 from edge_agent.mqtt.publish import RecordingPublisher
 from edge_agent.outbox.outbox import Outbox
-from edge_agent.pipeline import CameraPlan, Outcome, Watch
+from edge_agent.outcome import Outcome
+from edge_agent.pipeline import CameraPlan
 from edge_agent.shelf import Alert, CameraError, Frame
+from edge_agent.watch import Watch
 from tests.conftest import wait_for
 from tests.edge_agent.conftest import COLOURS, by_colour, paint
 

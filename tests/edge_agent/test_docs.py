@@ -9,8 +9,8 @@ import pytest
 
 from edge_agent.alerts.bodies import alert_body, alerts_payload
 from edge_agent.alerts.book import Acknowledged, Book, Moment
-from edge_agent.alerts.keeping import acknowledge, take
 from edge_agent.alerts.policy import Policy
+from edge_agent.alerts.telling import acknowledge, take
 from edge_agent.bundle import Manifest
 from edge_agent.health import Health
 from edge_agent.messages import ModelInfo, camera_payload, counts_body, event_payload, state_payload

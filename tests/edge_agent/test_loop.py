@@ -15,8 +15,9 @@ from edge_agent.health import Health
 from edge_agent.inference import ScriptedClassifier
 from edge_agent.pictures import picture
 from edge_agent.pictures.picture import Judging
-from edge_agent.pipeline import CameraPlan, Watch
+from edge_agent.pipeline import CameraPlan
 from edge_agent.shelf import CameraError, Frame
+from edge_agent.watch import Watch
 from tests.conftest import REPO
 from tests.edge_agent.conftest import COLOURS, by_colour, paint
 

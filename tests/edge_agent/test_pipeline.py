@@ -10,8 +10,9 @@ from edge_agent.alerts.policy import Patience
 from edge_agent.counting import Rules
 from edge_agent.inference import ScriptedClassifier
 from edge_agent.pictures.picture import Judging
-from edge_agent.pipeline import CameraPlan, Watch
+from edge_agent.pipeline import CameraPlan
 from edge_agent.shelf import Frame
+from edge_agent.watch import Watch
 from tests.edge_agent.conftest import COLOURS, by_colour, paint
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_agent.control.desk import store
-from edge_agent.pipeline import Outcome
+from edge_agent.outcome import Outcome
 from edge_agent.privacy import MARGIN, black_out
 from edge_agent.regions import grid_quads
 from edge_agent.shelf import Frame

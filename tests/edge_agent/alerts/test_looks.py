@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from edge_agent.alerts.alerting import Alerting
-from edge_agent.alerts.keeper import Keeper
 from edge_agent.alerts.looks import BYTES_MAX, RENEW_S, SIDE_PX, Looks
 from edge_agent.alerts.policy import Patience, Policy
+from edge_agent.alerts.writer import Keeper
 from edge_agent.counting import Rules
 from edge_agent.inference import ScriptedClassifier
-from edge_agent.pipeline import CameraPlan, Watch
+from edge_agent.pipeline import CameraPlan
 from edge_agent.shelf import Frame
+from edge_agent.watch import Watch
 from tests.edge_agent.conftest import COLOURS, by_colour, paint
 
 AT = datetime(2026, 11, 23, 7, 15, tzinfo=UTC)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from edge_agent.alerts.book import Acknowledged, Book, Moment
-from edge_agent.alerts.keeping import acknowledge, take
 from edge_agent.alerts.policy import Policy
 from edge_agent.alerts.records import book_of, book_record
+from edge_agent.alerts.telling import acknowledge, take
 from edge_agent.shelf import Alert, SlotChange
 
 AT = datetime(2026, 11, 23, 7, 15, 2, 123000, tzinfo=UTC)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge_agent.dashboard.history import csv_of, fields
-from edge_agent.history import look, tables
-from edge_agent.history.look import Line, Question
+from edge_agent.history import reader, tables
+from edge_agent.history.reader import Line, Question
 from edge_agent.history.writer import History
 from tests.conftest import wait_for
 from tests.edge_agent.dashboard.serving import served
@@ -82,8 +82,8 @@ def test_a_question_that_takes_too_long_is_ended(written):
         made = [tables.Point(AT_MS + at, "a1", "cam1", "tea", at % 5, 4, "ok", "counts") for at in range(20_000)]
         tables.write(db, run, made, alive_ms=0)
     db.close()
-    with pytest.raises(look.TooLongError, match="shorter span"), look.opened(written.path, limit_s=-1) as db:
-        list(look.lines(db, Question(0, 2 * AT_MS), now_ms=AT_MS))
+    with pytest.raises(reader.TooLongError, match="shorter span"), reader.opened(written.path, limit_s=-1) as db:
+        list(reader.lines(db, Question(0, 2 * AT_MS), now_ms=AT_MS))
 
 
 def test_what_was_counted_is_there(page):
@@ -118,8 +118,8 @@ def test_thirty_days_of_a_busy_store_are_answered_fast(tmp_path):
         db.executemany("INSERT INTO point VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     db.close()
     began = time.monotonic()
-    with look.opened(tmp_path / "history.db") as db:
-        found = look.series(db, Question(AT_MS, AT_MS + 1000 * step_ms), most=600, now_ms=AT_MS)
+    with reader.opened(tmp_path / "history.db") as db:
+        found = reader.series(db, Question(AT_MS, AT_MS + 1000 * step_ms), most=600, now_ms=AT_MS)
     assert len(found) == 60
     assert all(len(one.steps) <= 600 and one.thinned for one in found)
-    assert time.monotonic() - began < look.LIMIT_S
+    assert time.monotonic() - began < reader.LIMIT_S

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.dashboard.snapshot import LiveView, live
+from edge_agent.dashboard.moment import LiveView, live
 from edge_agent.demo.store import CAMERA, SHELVES
 from edge_agent.shelf import CameraError
 from tests.conftest import wait_for

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from edge_agent.history import look, tables
-from edge_agent.history.look import Question
+from edge_agent.history import reader, tables
+from edge_agent.history.reader import Question
 from edge_agent.history.writer import Clocks, History
 from edge_agent.shelf import Item
 from tests.conftest import wait_for
@@ -72,7 +72,7 @@ def started(tmp_path):
 
 def rows(history, table="point", columns="at, count"):
     """What stands in the file."""
-    with look.opened(history.path) as db:
+    with reader.opened(history.path) as db:
         asked = f"SELECT {columns} FROM {table} ORDER BY at"  # noqa: S608 (names of ours)
         return db.execute(asked).fetchall() if db is not None else []
 
@@ -80,8 +80,8 @@ def rows(history, table="point", columns="at, count"):
 def steps(history, hands, *, sku="cola", span_s=DAY_S):
     """The steps of a product: (seconds since T0, count)."""
     now_ms = round(hands.wall * 1000)
-    with look.opened(history.path) as db:
-        found = look.series(db, Question(now_ms - round(span_s * 1000), now_ms, "a1", sku), most=1000, now_ms=now_ms)
+    with reader.opened(history.path) as db:
+        found = reader.series(db, Question(now_ms - round(span_s * 1000), now_ms, "a1", sku), most=1000, now_ms=now_ms)
     return [(round(step.at_ms / 1000 - T0, 1), step.count) for step in found[0].steps] if found else []
 
 
@@ -303,7 +303,7 @@ def _write_until_killed(path):
 
 
 def _stored(path):
-    with look.opened(path) as db:
+    with reader.opened(path) as db:
         return db.execute("SELECT count(*) FROM point").fetchone()[0] if db is not None else 0
 
 

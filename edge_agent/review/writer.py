@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 import cv2
 
-from edge_agent.pipeline import Outcome, Watch
+from edge_agent.outcome import Outcome
 from edge_agent.regions import rectified
 from edge_agent.review.choosing import Candidate, Chooser
 from edge_agent.review.crop import with_about
 from edge_agent.review.store import Store
 from edge_agent.running import Running
+from edge_agent.watch import Watch
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge_agent.alerts.book import Book, Moment
-from edge_agent.alerts.keeper import BOOK, Keeper
-from edge_agent.alerts.keeping import take
 from edge_agent.alerts.looks import Evidence, Picture
 from edge_agent.alerts.policy import Policy
+from edge_agent.alerts.telling import take
+from edge_agent.alerts.writer import BOOK, Keeper
 from edge_agent.shelf import Alert
 from tests.conftest import wait_for
 

@@ -9,9 +9,9 @@ import pytest
 
 from edge_agent.alerts.book import Acknowledged, Book, Moment, resume
 from edge_agent.alerts.hours import Hours, spans
-from edge_agent.alerts.keeping import OPEN_MAX, acknowledge, released, take, tidied
 from edge_agent.alerts.policy import Patience, Policy
 from edge_agent.alerts.records import book_of, book_record
+from edge_agent.alerts.telling import OPEN_MAX, acknowledge, released, take, tidied
 from edge_agent.shelf import Alert, Shelf, Slot
 from tests.edge_agent.conftest import quad
 
