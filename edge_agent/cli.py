@@ -116,7 +116,9 @@ def doctor(
 def password(
     file: Annotated[
         Path,
-        typer.Argument(help="Where it goes: the password_file of [dashboard].", envvar="SHELFWATCH_PAGE_PASSWORD_FILE"),
+        typer.Argument(
+            help="Where it goes: the password_file of \\[dashboard].", envvar="SHELFWATCH_PAGE_PASSWORD_FILE"
+        ),
     ],
 ) -> None:
     """Ask for the page's password, twice, and store its hash in a file that only this user can read."""

@@ -48,7 +48,8 @@ class CameraSection(Section):
     source: str = Field(
         min_length=1,
         description="`/dev/v4l/by-id/…`, a number, `rtsp://…`, `http://…` (a stream or single pictures), or the path of"
-        " a video file or of a folder of pictures.",
+        " a video file or of a folder of pictures. A video file is for trials: the agent ends"
+        " when it does, unless another camera goes on.",
     )
     fps: float = Field(5, ge=0.1, le=60, description="Looks per second.")
     key_frames: bool = Field(

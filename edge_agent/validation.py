@@ -39,7 +39,8 @@ def _in_words(model: type[BaseModel], raw: dict[str, Any], issue: Any) -> str:
     if kind == "missing":
         return f'{where}"{name}" is missing. Add it.'
     value = issue["input"]
-    shown = f" (here {redacted(repr(value))})" if not isinstance(value, dict | list) or len(repr(value)) < 60 else ""
+    whole = isinstance(value, dict) or (isinstance(value, list) and len(repr(value)) >= 60)
+    shown = "" if whole else f" (here {redacted(repr(value))})"  # of a table, the sentence names the key that is wrong
     message = issue["msg"].removeprefix("Value error, ")
     if kind == "string_pattern_mismatch":
         message = "an id is made of a-z, 0-9, _ and -"

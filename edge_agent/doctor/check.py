@@ -163,7 +163,9 @@ def _camera(camera: CameraSection) -> str:
     shown = redacted(camera.source)
     if not (is_stream(camera.source) or is_device(camera.source) or Path(camera.source).is_dir()):
         info = clip_info(Path(camera.source))
-        return f"a clip of {info.frame_wh[0]} × {info.frame_wh[1]} at {info.fps:.3g} frames/s"
+        return (
+            f"a clip of {info.frame_wh[0]} × {info.frame_wh[1]} at {info.fps:.3g} frames/s; the agent ends when it does"
+        )
     source = open_cameras([camera])[camera.id]
     try:
         height, width = first_frame(source, shown).image.shape[:2]

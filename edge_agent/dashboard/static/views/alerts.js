@@ -40,7 +40,8 @@ export async function show(main) {
     if (state.alive && which === state.which) draw(answer);
   };
   const draw = (answer) => {
-    text(lead, `${answer.unacknowledged ? plural(answer.unacknowledged, "alert waits", "alerts wait") : "Nothing waits"} for somebody${answer.open > answer.unacknowledged ? `, ${answer.open - answer.unacknowledged} seen to` : ""}`);
+    const waiting = answer.unacknowledged, taken = answer.open - waiting - answer.noted;
+    text(lead, `${waiting ? plural(waiting, "alert waits", "alerts wait") : "Nothing waits"} for somebody${taken ? `, ${taken} seen to` : ""}`);
     const groups = (state.which === "closed" ? [["closed", ""]] : GROUPS)
       .map(([name, words]) => ({ name, words, alerts: order(answer.alerts.filter((one) => one.state === name), name) }))
       .filter((group) => group.alerts.length);
