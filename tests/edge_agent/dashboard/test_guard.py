@@ -321,11 +321,12 @@ def test_an_encrypted_page_keeps_its_cookie_to_itself(tmp_path, secret):
     ],
 )
 def test_a_page_that_would_be_open_or_broken_is_refused(tmp_path, lines, said):
-    """One clear error, for an operator to act (78), before anything is served."""
+    """One clear error, for an operator to act (78), before anything is served: in words, not as a dump of the table."""
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(ConfigError, match=said) as refused, served(tmp_path, lines):
         pass
     assert refused.value.exit_status == 78
+    assert "{" not in str(refused.value)
 
 
 def test_a_port_that_is_taken_keeps_nobody_from_counting(tmp_path, monkeypatch, caplog):
