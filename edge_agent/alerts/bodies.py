@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from edge_agent.alerts.book import Book, Entry, Member
-from edge_agent.alerts.records import change_record
+from edge_agent.alerts.records import change_record, entry_record, member_record
 from edge_agent.alerts.telling import Telling
 from edge_agent.messages import ModelInfo, timestamp
 
@@ -63,8 +63,8 @@ def _more(telling: Telling) -> dict[str, Any]:
 
 
 def _brief(member: Member) -> dict[str, Any]:
-    alert = member.alert
-    return {"shelf": alert.shelf, "camera": alert.camera, "sku": alert.sku, "slot": alert.slot, "count": alert.count}
+    record = member_record(member)
+    return {key: record[key] for key in ("shelf", "camera", "sku", "slot", "count")}
 
 
 def alerts_payload(book: Book, *, ts: datetime) -> dict[str, Any]:
@@ -79,16 +79,8 @@ def alerts_payload(book: Book, *, ts: datetime) -> dict[str, Any]:
 
 
 def _listed(entry: Entry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "kind": entry.kind,
-        "state": entry.state,
-        "message": entry.message,
-        "aisle": entry.aisle,
-        "opened_at": timestamp(entry.opened_at),
-        "told_at": timestamp(entry.told_at) if entry.told_at is not None else None,
-        "acknowledged_at": timestamp(entry.acknowledged.at) if entry.acknowledged is not None else None,
-        "acknowledged_by": entry.acknowledged.by if entry.acknowledged is not None else None,
-        "reminded": entry.reminded,
-        "members": [_brief(member) for member in entry.standing[:MEMBERS_MAX]],
-    }
+    """An alert as the page has it, but for what is long, or never so of one that is open."""
+    record = entry_record(entry)
+    for key in ("note", "closed_at", "reopened"):
+        del record[key]
+    return {**record, "members": [_brief(member) for member in entry.standing[:MEMBERS_MAX]]}

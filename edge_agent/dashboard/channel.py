@@ -86,8 +86,8 @@ class Channel:
     def _seen(self) -> tuple[Any, ...]:
         """What is another value whenever there is something new to tell."""
         running = self._behind.running
-        feeds = tuple((id(feed.watch), feed.said, str(feed.source.problem)) for feed in running.feeds)
-        counts = tuple(id(state.count) for feed in running.feeds for state in feed.watch.states)
+        feeds = tuple((feed.watch, feed.said, str(feed.source.problem)) for feed in running.feeds)
+        counts = tuple(state.count for feed in running.feeds for state in feed.watch.states)
         frames = tuple((camera, outcome.frame.seq) for camera, outcome in sorted(running.seen.items()))
         return feeds, counts, frames, self._alerts_open()
 

@@ -18,6 +18,8 @@ from edge_agent.shelf import EMPTY, CameraReason, Frame, Observation, Quality, S
 
 CameraStatus = Literal["starting", "online", "degraded", "offline"]
 SlotLook = Literal["ok", "empty", "misplaced", "unread", "unknown", "starting"]
+VERSION = version("shelfwatch")
+"""Of the agent: read from the disk once, not with every state that is told."""
 
 
 class DeviceView(BaseModel):
@@ -130,7 +132,7 @@ def live(running: Running, *, number: int, alerts_open: int = 0) -> LiveView:
     return LiveView(
         version=number,
         ts=timestamp(datetime.now(UTC)),
-        device=DeviceView(site=settings.site, device=settings.device, version=version("shelfwatch")),
+        device=DeviceView(site=settings.site, device=settings.device, version=VERSION),
         model=ModelView(
             **model.info.payload(),
             runtime=model.classifier.runtime,

@@ -3,10 +3,10 @@
 import { get, post } from "../api.js";
 import { el, empty, fill, heading, keyed, segmented, styles, text } from "../dom.js";
 import { failed, say, toast } from "../notes.js";
+import { polled } from "../polling.js";
 import { plural } from "../words.js";
 import { alertCard } from "./alerts/card.js";
 
-const EVERY_MS = 5000;
 const RANK = { out_of_stock: 0, low_stock: 1, view_lost: 2, misplaced: 3 };
 const GROUPS = [
   ["open", "To see to"],
@@ -16,7 +16,7 @@ const GROUPS = [
 
 export async function show(main) {
   await styles("views/alerts.css");
-  const state = { which: location.hash === "#alerts/over" ? "closed" : "open", timer: 0, alive: true };
+  const state = { which: location.hash === "#alerts/over" ? "closed" : "open", alive: true };
   const list = el("div", { class: "stack" }), lead = el("p", { class: "lead" });
   const head = heading("Alerts", null, segmented([["open", "Open"], ["closed", "Over"]], state.which, (value) => {
     state.which = value;
@@ -52,18 +52,10 @@ export async function show(main) {
       keyed(node.lastChild, group.alerts, (one) => one.id, (one) => alertCard(one, acknowledge), (card, one) => card.update(one));
     });
   };
-  const tick = async () => {
-    clearTimeout(state.timer);
-    if (!document.hidden) await load().catch(() => {});
-    if (state.alive && !document.hidden) state.timer = setTimeout(tick, EVERY_MS);
-  };
-  document.addEventListener("visibilitychange", tick);
-  await load();
-  state.timer = setTimeout(tick, EVERY_MS);
+  const end = await polled(load);
   return () => {
     state.alive = false;
-    clearTimeout(state.timer);
-    document.removeEventListener("visibilitychange", tick);
+    end();
   };
 }
 

@@ -3,15 +3,15 @@
 import { get } from "../api.js";
 import { badge, button, el, fill, heading, icon, keyed, styles, text } from "../dom.js";
 import { toast } from "../notes.js";
+import { polled } from "../polling.js";
 import { duration, number, plural, sentence } from "../words.js";
 
-const EVERY_MS = 5000;
 const KIND = { ok: ["ok", "Fine"], warn: ["low", "Check"], wrong: ["out", "Act now"] };
 const RANK = { wrong: 0, warn: 1, ok: 2 };
 
 export async function show(main) {
   await styles("views/health.css");
-  const state = { timer: 0, alive: true, report: "" };
+  const state = { alive: true, report: "" };
   const answer = el("div", { class: "health-answer" }), list = el("ul", { class: "card flush health-list" });
   const vitals = el("dl", { class: "facts" }), versions = el("dl", { class: "facts" }), plain = el("pre", { class: "health-report small", tabindex: "0", "aria-label": "The report as text" });
   main.append(
@@ -32,18 +32,10 @@ export async function show(main) {
     state.report = report(health, live, findings, figures, builds);
     text(plain, state.report);
   };
-  const tick = async () => {
-    clearTimeout(state.timer);
-    if (!document.hidden) await load().catch(() => {});
-    if (state.alive && !document.hidden) state.timer = setTimeout(tick, EVERY_MS);
-  };
-  document.addEventListener("visibilitychange", tick);
-  await load();
-  state.timer = setTimeout(tick, EVERY_MS);
+  const end = await polled(load);
   return () => {
     state.alive = false;
-    clearTimeout(state.timer);
-    document.removeEventListener("visibilitychange", tick);
+    end();
   };
 }
 
