@@ -6,6 +6,7 @@ way round, so that a figure can be measured without pytest.
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -25,15 +26,35 @@ MOSQUITTO = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
 """Where the broker is; None where it is not installed."""
 
 
+PORTS = range(10_000, 32_768)
+"""Below those that the kernel gives to whoever asks for any, for either end of a connection."""
+_RESERVED: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port of 127.0.0.1 that nobody listens on, nor will before this process ends, but who is told of it.
+
+    A port that the kernel chose and we let go of may be somebody's a moment later. So this one is taken where it chooses
+    none, under a name that only one process of the tests can hold.
+    """
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0shelfwatch-port-{port}")
+            with socket.socket() as sock:
+                sock.bind(("127.0.0.1", port))
+        except OSError:
+            name.close()
+            continue
+        _RESERVED.append(name)
+        return port
 
 
-def wait_for(condition: Callable[[], object], timeout_s: float = 15.0, what: str = "it") -> float:
+def wait_for(condition: Callable[[], object], timeout_s: float = 60.0, what: str = "it") -> float:
     """Wait until a condition holds; return how long that took in seconds.
+
+    A machine that does other things as well may take very long: waiting costs nothing where all is well.
 
     Raises:
         AssertionError: It doesn't in time; `what` names it.
@@ -72,7 +93,7 @@ class Program:
     def _end(self, how: signal.Signals) -> None:
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
 
@@ -109,9 +130,13 @@ class Mosquitto(Program):
             lines.append(f"acl_file {rights}")
         self._file.write_text("\n".join(lines) + "\n")
         super().start()
-        wait_for(self._listens, 15, "mosquitto")
+        wait_for(self._listens, what="mosquitto")
 
     def _listens(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise AssertionError(
+                f"mosquitto ended with status {self.process.returncode}: {self.log.read_text()[-500:]}"
+            )
         with socket.socket() as sock:
             return sock.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -133,8 +158,8 @@ def listen(
     client.on_message = lambda _client, _userdata, message: take(message)
     client.connect("127.0.0.1", port)
     client.loop_start()
-    if not ready.wait(10):
-        raise AssertionError(f"the broker on port {port} did not confirm {', '.join(topics)} within 10 s")
+    if not ready.wait(60):
+        raise AssertionError(f"the broker on port {port} did not confirm {', '.join(topics)} within 60 s")
     return client
 
 
@@ -175,6 +200,12 @@ class Subscriber:
         """The payloads of topics that end so, from a moment of the monotonic clock on."""
         heard = zip(list(self._came_s), list(self.messages), strict=False)  # the newest may have its time alone
         return [payload for came_s, (topic, payload, _) in heard if came_s >= moment_s and topic.endswith(suffix)]
+
+    def settle(self) -> None:
+        """Wait until all has come that the broker had for us up to now: it sends in order, and this comes last."""
+        fence = f"fence/{time.monotonic_ns()}"
+        self.client.publish(fence, "", qos=1)
+        wait_for(lambda: any(topic == fence for topic, _, _ in list(self.messages)), what="the fence")
 
     def close(self) -> None:
         """Leave."""
