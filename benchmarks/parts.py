@@ -34,8 +34,8 @@ _RESERVED: list[socket.socket] = []
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on, nor will before this process ends, but who is told of it.
 
-    A port that the kernel chose and we let go of may be somebody's a moment later. So this one is taken where it chooses
-    none, under a name that only one process of the tests can hold.
+    A port that the kernel chose and we let go of may be somebody's a moment later. So this one is taken where it
+    chooses none, under a name that only one process of the tests can hold.
     """
     while True:
         port = random.SystemRandom().choice(PORTS)

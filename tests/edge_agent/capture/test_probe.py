@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -27,7 +28,7 @@ class Host:
                 connection, _ = self.server.accept()
             except OSError:
                 return
-            with connection:
+            with connection, suppress(ConnectionError):  # whoever asked may have given up
                 self.heard.append(connection.recv(1000))
                 if self.awake.is_set():
                     connection.sendall(b"RTSP/1.0 401 Unauthorized\r\n\r\n")
@@ -73,7 +74,7 @@ def test_a_camera_that_answers_is_opened_again_soon(monkeypatch, host):
     source._stopping.clear()
     began_s = time.monotonic()
     source._rest(30.0, began_s)
-    assert 0.9 < time.monotonic() - began_s < 3
+    assert 0.9 < time.monotonic() - began_s < 15
 
 
 def test_a_long_pause_ends_when_the_camera_shows_a_sign_of_life(monkeypatch):
@@ -90,6 +91,6 @@ def test_a_long_pause_ends_when_the_camera_shows_a_sign_of_life(monkeypatch):
     assert resting.is_alive()
     host = Host(port)
     host.awake.set()
-    resting.join(5)
+    resting.join(20)
     host.server.close()
     assert not resting.is_alive()
