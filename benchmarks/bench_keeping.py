@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_agent.alerts.policy import Patience
 from edge_agent.counting import Rules
-from edge_agent.dashboard.history import csv_of
+from edge_agent.dashboard.views.history import csv_of
 from edge_agent.history import reader, tables
 from edge_agent.history.reader import Question
 from edge_agent.history.rows import after, news, points_of

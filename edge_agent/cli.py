@@ -122,7 +122,7 @@ def password(
     ],
 ) -> None:
     """Ask for the page's password, twice, and store its hash in a file that only this user can read."""
-    from edge_agent.dashboard import passwords  # noqa: PLC0415
+    from edge_agent.dashboard.door import passwords  # noqa: PLC0415
 
     given = typer.prompt("Password for the page", hide_input=True, confirmation_prompt="Once more")
     passwords.write(file, given)

@@ -6,12 +6,14 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from edge_agent.dashboard import alerts, health, history, live, metrics, review, shelves, signing
-from edge_agent.dashboard.access import Access
+from edge_agent.dashboard import metrics
 from edge_agent.dashboard.answers import UNFIT, answer_errors
 from edge_agent.dashboard.behind import Behind
-from edge_agent.dashboard.guard import METRICS, OPEN_API, SAFE, Guard
+from edge_agent.dashboard.door import signing
+from edge_agent.dashboard.door.access import Access
+from edge_agent.dashboard.door.guard import METRICS, OPEN_API, SAFE, Guard
 from edge_agent.dashboard.pictures import Pictures
+from edge_agent.dashboard.views import alerts, health, history, live, review, shelves
 
 STATIC = Path(__file__).parent / "static"
 

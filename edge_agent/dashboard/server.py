@@ -11,9 +11,9 @@ from typing import Self
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from edge_agent.dashboard.access import access_of
 from edge_agent.dashboard.app import app_of
 from edge_agent.dashboard.behind import Behind
+from edge_agent.dashboard.door.access import access_of
 
 log = logging.getLogger(__name__)
 

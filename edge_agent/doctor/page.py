@@ -38,7 +38,7 @@ def look_at_address(section: DashboardSection, *, at_work: bool) -> Finding:
 
 
 def _page(settings: Settings, now: datetime) -> Finding:
-    from edge_agent.dashboard.access import access_of  # noqa: PLC0415 — only where there is a page
+    from edge_agent.dashboard.door.access import access_of  # noqa: PLC0415 — only where there is a page
 
     access, section = access_of(settings, settings.dashboard.port), settings.dashboard
     asks = "it asks for a password" if access.password is not None else "it asks for no password"

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from benchmarks.parts import Subscriber
 from benchmarks.shop import CAMERA, Shop
-from edge_agent.dashboard import passwords
+from edge_agent.dashboard.door import passwords
 from edge_agent.shelf import CameraError
 from tests.conftest import free_port, wait_for
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge_agent.config import load
-from edge_agent.dashboard import passwords
+from edge_agent.dashboard.door import passwords
 from edge_agent.demo.store import write_config
 from edge_agent.doctor.page import look_at_address, look_at_page
 from edge_agent.sections import DashboardSection

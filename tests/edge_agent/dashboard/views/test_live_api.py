@@ -112,7 +112,7 @@ def test_whole_pictures_are_for_the_session_that_aims(page, caplog):
     """It begins with a change of its own, is logged, holds for this browser and camera only, and can be ended."""
     aiming, other = page.begin(page.browser()), page.begin(page.browser())
     assert page.get(f"{PICTURE}?whole=1", aiming).status_code == 403
-    with caplog.at_level("INFO", "edge_agent.dashboard.live"):
+    with caplog.at_level("INFO", "edge_agent.dashboard.views.live"):
         begun = aiming.post(f"{page.url}/api/cameras/{CAMERA}/aim", timeout=10)
     assert begun.json()["for_s"] == 600
     assert "sees whole pictures" in caplog.text

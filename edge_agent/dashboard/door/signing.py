@@ -6,12 +6,12 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from edge_agent.dashboard.access import Access
 from edge_agent.dashboard.answers import Problem
 from edge_agent.dashboard.behind import Behind
-from edge_agent.dashboard.guard import OPEN_API, TOKEN, address_of
-from edge_agent.dashboard.passwords import LENGTH_MAX
-from edge_agent.dashboard.sessions import Session, session_of
+from edge_agent.dashboard.door.access import Access
+from edge_agent.dashboard.door.guard import OPEN_API, TOKEN, address_of
+from edge_agent.dashboard.door.passwords import LENGTH_MAX
+from edge_agent.dashboard.door.sessions import Session, session_of
 
 
 class SignInRequest(BaseModel):

@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from edge_agent.cli import app
-from edge_agent.dashboard import passwords
-from edge_agent.dashboard.sessions import ABSOLUTE_S, IDLE_S, SESSIONS_MAX, Sessions
-from edge_agent.dashboard.throttle import ADDRESSES_MAX, ALL_FREE, ALL_WAIT_S, FREE, WAIT_S, Throttle
+from edge_agent.dashboard.door import passwords
+from edge_agent.dashboard.door.sessions import ABSOLUTE_S, IDLE_S, SESSIONS_MAX, Sessions
+from edge_agent.dashboard.door.throttle import ADDRESSES_MAX, ALL_FREE, ALL_WAIT_S, FREE, WAIT_S, Throttle
 from edge_agent.shelf import ConfigError, InputError
 
 WORDS = "four words in a row"

@@ -11,9 +11,9 @@ from starlette.responses import Response, StreamingResponse
 from edge_agent.dashboard.answers import PageError, Problem, Responses
 from edge_agent.dashboard.behind import Behind
 from edge_agent.dashboard.channel import Channel
+from edge_agent.dashboard.door.sessions import AIM_S, session_of
 from edge_agent.dashboard.moment import LiveView
 from edge_agent.dashboard.pictures import Pictures
-from edge_agent.dashboard.sessions import AIM_S, session_of
 from edge_agent.messages import timestamp
 from edge_agent.shelf import InputError, nearest
 

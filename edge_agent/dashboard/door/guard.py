@@ -17,9 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge_agent.dashboard.access import Access, host_name
 from edge_agent.dashboard.answers import PageError, answer_to, problem
-from edge_agent.dashboard.sessions import Session
+from edge_agent.dashboard.door.access import Access, host_name
+from edge_agent.dashboard.door.sessions import Session
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edge_agent.dashboard.history import csv_of, fields
+from edge_agent.dashboard.views.history import csv_of, fields
 from edge_agent.history import reader, tables
 from edge_agent.history.reader import Line, Question
 from edge_agent.history.writer import History

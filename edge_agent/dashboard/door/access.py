@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from edge_agent.config import Settings
-from edge_agent.dashboard import passwords
 from edge_agent.dashboard.answers import PageError
-from edge_agent.dashboard.passwords import Hashed
-from edge_agent.dashboard.sessions import Session, Sessions
-from edge_agent.dashboard.throttle import Throttle
+from edge_agent.dashboard.door import passwords
+from edge_agent.dashboard.door.passwords import Hashed
+from edge_agent.dashboard.door.sessions import Session, Sessions
+from edge_agent.dashboard.door.throttle import Throttle
 from edge_agent.sections import DashboardSection, is_loopback
 from edge_agent.shelf import ConfigError
 

@@ -10,9 +10,10 @@ from contextlib import closing, suppress
 import pytest
 import requests
 
-from edge_agent.dashboard import guard, passwords, server
-from edge_agent.dashboard.access import HASHING, WAITING_MAX
-from edge_agent.dashboard.throttle import FREE, Throttle
+from edge_agent.dashboard import server
+from edge_agent.dashboard.door import guard, passwords
+from edge_agent.dashboard.door.access import HASHING, WAITING_MAX
+from edge_agent.dashboard.door.throttle import FREE, Throttle
 from edge_agent.demo.store import CAMERA
 from edge_agent.shelf import ConfigError
 from tests.certificates import Authority
