@@ -28,9 +28,10 @@ from rich.progress import track
 from rich.table import Table
 
 from edge_agent import bundle, pipeline
+from edge_agent.alerts.alerting import Alerting
 from edge_agent.capture import clips
 from edge_agent.config import Settings, load
-from edge_agent.delivery import Delivery
+from edge_agent.delivery import Delivery, Ways
 from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import BUNDLE, CAMERA, FPS, write_config
 from edge_agent.inference import TfliteClassifier
@@ -106,7 +107,7 @@ def run(clip: Path, settings: Settings, *, read_all: bool, folder: Path) -> tupl
     bare = bare_interpreter(model, sum(len(shelf.slots) for shelf in watch.shelves))
     spool = Outbox(folder / f"outbox-{read_all}.db")
     info = ModelInfo(model.manifest.id, model.model_sha256)
-    delivery = Delivery(Topics("bench", "one"), spool, RecordingPublisher(), info)
+    delivery = Delivery(Topics("bench", "one"), Ways(spool, RecordingPublisher()), info, Alerting())
     deliver, bare_ms = clock.timed("deliver", delivery.deliver), []
     with instrumented(clock), mock.patch.object(classifier, "classify", classify), ExitStack() as stack:
         if read_all:

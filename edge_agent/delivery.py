@@ -44,6 +44,16 @@ class _Said:
     clock_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Where it goes: events into the outbox, states to the publisher; the diary keeps on the device what was said."""
+
+    outbox: Outbox
+    publisher: Publisher
+    diary: Diary | None = None
+    """None where nothing is kept on the device."""
+
+
 class Delivery:
     """The last station of a step: one transaction of the outbox, then the retained states as of it.
 
@@ -51,18 +61,15 @@ class Delivery:
     """
 
     def __init__(
-        self, topics: Topics, outbox: Outbox, publisher: Publisher, model: ModelInfo, *, heartbeat_s: float = 60.0
+        self, topics: Topics, ways: Ways, model: ModelInfo, alerting: Alerting, *, heartbeat_s: float = 60.0
     ) -> None:
-        """Deliver for one device."""
-        self._topics, self._outbox, self._publisher, self._model = topics, outbox, publisher, model
+        """Deliver for one device; `alerting` says what becomes of the alerts that are found."""
+        self._topics, self._model, self.alerting = topics, model, alerting
+        self._outbox, self._publisher, self._diary = ways.outbox, ways.publisher, ways.diary
         self._heartbeat_s = heartbeat_s
         self._last: dict[str, _Said] = {}
         self.changes = 0
         self.alerts = 0
-        self.alerting = Alerting()
-        """What becomes of the alerts that are found."""
-        self.diary: Diary | None = None
-        """Who keeps what is delivered, where anybody does."""
 
     def deliver(self, shelves: Iterable[Shelf], outcome: Outcome) -> None:
         """Store the events of a step, and pass on the states that are new or due."""
@@ -123,10 +130,10 @@ class Delivery:
 
     def _note(self, counts: Iterable[Count], bodies: Iterable[Mapping[str, Any]]) -> None:
         """Have the diary keep what was stored for the broker."""
-        if self.diary is not None:
+        if self._diary is not None:
             items = {count.shelf: count.items for count in counts}
             for body in bodies:
-                self.diary.keep(body, items.get(body.get("shelf", ""), ()))
+                self._diary.keep(body, items.get(body.get("shelf", ""), ()))
 
     def said(self) -> dict[str, Count]:
         """What was last said of each shelf that was heard of, also while its camera is gone. From any thread."""
@@ -141,15 +148,15 @@ class Delivery:
         """Go on with another configuration: the model that counts from now on, and the shelves that there are."""
         self._model = model
         stay = set(shelves)
-        if self.diary is not None:
+        if self._diary is not None:
             for shelf in self._last.keys() - stay:
-                self.diary.removed(shelf)
+                self._diary.removed(shelf)
         self._last = {shelf: said for shelf, said in self._last.items() if shelf in stay}
 
     def camera(self, camera: str, problem: CameraError | None) -> None:
         """Publish that a camera came or went, or that its pictures became bad or good."""
         reason = problem.reason if problem is not None else None
-        if self.diary is not None:
-            self.diary.camera(camera, reason)
+        if self._diary is not None:
+            self._diary.camera(camera, reason)
         payload = camera_payload(reason=reason, since=datetime.now(UTC))
         self._publisher.retain(self._topics.camera(camera), payload)

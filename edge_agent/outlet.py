@@ -14,7 +14,7 @@ from edge_agent.alerts.alerting import Alerting
 from edge_agent.alerts.writer import FOLDER as ALERTS_FOLDER
 from edge_agent.alerts.writer import Keeper
 from edge_agent.config import Settings
-from edge_agent.delivery import Delivery
+from edge_agent.delivery import Delivery, Ways
 from edge_agent.history.writer import FILE as HISTORY_FILE
 from edge_agent.history.writer import History
 from edge_agent.home_assistant import Announcement, announcement, discovery_levels, page_address
@@ -54,15 +54,12 @@ class Outlet:
             ballast_bytes=section.ballast_mb * 2**20,
         )
         self.mqtt = MqttPublisher(broker, self.topics, self.spool, on_fatal=on_fatal)
-        self.delivery = Delivery(self.topics, self.spool, self.mqtt, model, heartbeat_s=settings.heartbeat_s)
         self._keeper = Keeper(section.path.with_name(ALERTS_FOLDER), max_mb=settings.alerts.evidence_mb)
-        self.alerting = self.delivery.alerting = Alerting(settings.policy, keeper=self._keeper)
+        self.alerting = Alerting(settings.policy, keeper=self._keeper)
+        self.history = _history(settings)
+        ways = Ways(self.spool, self.mqtt, self.history)
+        self.delivery = Delivery(self.topics, ways, model, self.alerting, heartbeat_s=settings.heartbeat_s)
         self._warn(settings)
-        self.history: History | None = None
-        if settings.history.enabled:
-            path = section.path.with_name(HISTORY_FILE)
-            self.history = History(path, max_mb=settings.history.max_mb, days=settings.history.days)
-            self.delivery.diary = self.history
         self._tend_at_s = 0.0
         self._unclaimed: Settings | None = None
         self._claimed: set[str] = set()  # topics of every configuration of this run
@@ -179,6 +176,14 @@ class Outlet:
             self._keeper.close(max(0.0, until_s - time.monotonic()))
             if self.history is not None:
                 self.history.close(max(0.0, until_s - time.monotonic()))
+
+
+def _history(settings: Settings) -> History | None:
+    """What the device keeps of its own events, beside the outbox; None where it is to keep none."""
+    section = settings.history
+    if not section.enabled:
+        return None
+    return History(settings.outbox.path.with_name(HISTORY_FILE), max_mb=section.max_mb, days=section.days)
 
 
 def _platforms(remembered: str | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from edge_agent.alerts.alerting import Alerting
 from edge_agent.alerts.policy import Patience, Policy
 from edge_agent.alerts.writer import BOOK, Keeper
 from edge_agent.counting import Rules
-from edge_agent.delivery import Delivery
+from edge_agent.delivery import Delivery, Ways
 from edge_agent.inference import ScriptedClassifier
 from edge_agent.messages import ModelInfo, Topics
 from edge_agent.mqtt.publish import RecordingPublisher
@@ -30,8 +30,8 @@ def delivered(shelf, tmp_path):
 
     def deliver(*spans, heartbeat_s=60.0, unknown_after_s=5.0):
         publisher, spool = RecordingPublisher(), Outbox(tmp_path / "o.db")
-        delivery = Delivery(TOPICS, spool, publisher, ModelInfo("m", "0" * 64), heartbeat_s=heartbeat_s)
-        delivery.alerting = Alerting(Policy(group_s=0))
+        model, alerting = ModelInfo("m", "0" * 64), Alerting(Policy(group_s=0))
+        delivery = Delivery(TOPICS, Ways(spool, publisher), model, alerting, heartbeat_s=heartbeat_s)
         classifier = ScriptedClassifier(tuple(COLOURS), 32, by_colour)
         watch, clock_s = (
             Watch(CameraPlan("cam1", (shelf,), Rules(unknown_after_s=unknown_after_s), Patience(1.0, 1.0, 1.0))),
@@ -96,7 +96,7 @@ def test_a_shelf_that_cannot_be_read_has_no_counts(delivered):
 def test_a_camera_that_goes_is_told_with_its_reason(tmp_path):
     """The camera's retained state says offline or degraded and why, then online without a reason."""
     publisher = RecordingPublisher()
-    delivery = Delivery(TOPICS, Outbox(tmp_path / "o.db"), publisher, ModelInfo("m", "0"))
+    delivery = Delivery(TOPICS, Ways(Outbox(tmp_path / "o.db"), publisher), ModelInfo("m", "0"), Alerting())
     delivery.camera("cam1", CameraError("gone", reason="timeout"))
     delivery.camera("cam1", CameraError("knocked", reason="moved"))
     delivery.camera("cam1", None)
@@ -127,8 +127,8 @@ def kept(tmp_path):
     """A function that delivers edges at a time on a clock of its own; with the delivery, and what is stored when."""
     keeper = Keeper(tmp_path / "alerts", max_mb=1)
     outbox = Unhurried(tmp_path / "o.db", keeper)
-    delivery = Delivery(TOPICS, outbox, RecordingPublisher(), ModelInfo("m", "0"))
-    delivery.alerting = Alerting(Policy(group_s=1), keeper=keeper)
+    alerting = Alerting(Policy(group_s=1), keeper=keeper)
+    delivery = Delivery(TOPICS, Ways(outbox, RecordingPublisher()), ModelInfo("m", "0"), alerting)
     keeper.start()
 
     def deliver(clock_s, *alerts):
