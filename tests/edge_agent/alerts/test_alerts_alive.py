@@ -84,11 +84,11 @@ def running(tmp_path, mosquitto, subscribe):
             thread = threading.Thread(target=agent.run)
             thread.start()
             try:
-                wait_for(lambda: len(consumer.of("/state")) >= 3)
+                wait_for(lambda: len({state["shelf"] for state in consumer.of("/state")}) == 3)
                 yield Store(agent, consumer, path, right)
             finally:
                 agent.stop.set()
-                thread.join(10)
+                thread.join(60)
         assert not thread.is_alive()
 
     return run
