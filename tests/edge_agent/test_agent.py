@@ -49,7 +49,7 @@ def test_a_removal_waits_until_the_broker_is_there(tmp_path, mosquitto, subscrib
     """A shelf that is removed while the broker is away is cleared whenever that comes back, and then only once."""
     with Outlet(settings_of(tmp_path, mosquitto.port), MODEL) as outlet:
         outlet.mqtt.retain(PANTRY, {"shelf": "pantry"})
-        wait_for(lambda: outlet.mqtt.tally.acknowledged >= 2)
+        wait_for(lambda: outlet.mqtt.has(PANTRY))
     with Outlet(settings_of(tmp_path, free_port(), shelves=2), MODEL):
         pass  # nobody is there to hear it
     fewer = settings_of(tmp_path, mosquitto.port, shelves=2)
@@ -221,7 +221,7 @@ def test_a_disk_that_stalls_keeps_no_stop_waiting(tmp_path, mosquitto, subscribe
             wait_for(lambda: stuck == {"book", "history", "review"})
             wait_for(lambda: "online" in consumer.of("shelf-1/status"))
             began_s = time.monotonic()
-        assert time.monotonic() - began_s < 1.5
+        assert time.monotonic() - began_s < 1.9
         wait_for(lambda: consumer.of("shelf-1/status")[-1] == "offline")
     finally:
         goes_on.set()
