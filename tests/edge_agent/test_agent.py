@@ -111,7 +111,7 @@ def test_home_assistant_is_told_once_while_the_disk_cannot_be_read(tmp_path, mon
         outlet.tend()
     assert told == []
     outlet.change(settings_of(tmp_path, free_port(), shelves=2), MODEL)
-    assert told == [outlet._card.topic]
+    assert told == [outlet.claims.announcing.card.topic]
     outlet.spool.close()
 
 
@@ -122,7 +122,7 @@ def test_what_home_assistant_was_told_may_be_unreadable(tmp_path, damaged):
     outlet = Outlet(settings, MODEL)
     outlet.spool.remember("home_assistant", damaged)
     outlet.change(settings, MODEL)
-    assert json.loads(outlet.spool.recall("home_assistant")) == dict(outlet._card.platforms)
+    assert json.loads(outlet.spool.recall("home_assistant")) == dict(outlet.claims.announcing.card.platforms)
     outlet.spool.close()
 
 
