@@ -5,9 +5,10 @@ import os
 from importlib.metadata import version
 
 from edge_agent.config import Settings
-from edge_agent.home_assistant import Announcement, announcement, page_address
+from edge_agent.home_assistant import Announcement, announcement
 from edge_agent.mqtt.publish import MqttPublisher
 from edge_agent.outbox.outbox import Outbox
+from edge_agent.page import page_address
 from edge_agent.shelf import SpoolError
 
 ANNOUNCED = "home_assistant"

@@ -16,13 +16,10 @@ from typing import Any
 
 from edge_agent.config import Settings
 from edge_agent.messages import Topics
-from edge_agent.sections import DashboardSection, is_loopback
 from edge_agent.shelf import Shelf
 
 SLUG_LENGTH = 60
 """Home Assistant has 255 characters for an entity's id, the name of the platform included."""
-
-EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (compared with)
 
 Component = dict[str, Any]
 
@@ -80,15 +77,6 @@ def discovery_topic(settings: Settings) -> str:
 def discovery_levels(settings: Settings) -> str:
     """The levels of that topic that are the same with every prefix."""
     return f"device/{device_id(settings.site, settings.device)}/config"
-
-
-def page_address(page: DashboardSection, hostname: str) -> str | None:
-    """The address of the device's page as others reach it, None where they cannot; `hostname` is this machine's."""
-    if not page.enabled or is_loopback(page.host) or page.port == 0:
-        return None
-    host = hostname if page.host in EVERY_ADDRESS else page.host
-    scheme = "https" if page.cert_file is not None else "http"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{page.port}/"
 
 
 def device_id(site: str, device: str) -> str:

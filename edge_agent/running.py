@@ -17,7 +17,6 @@ from edge_agent.capture.address import is_device, is_stream, redacted
 from edge_agent.capture.live import LiveSource
 from edge_agent.capture.source import FrameSource, open_source
 from edge_agent.config import CameraSection, Settings
-from edge_agent.control.reload import Plan
 from edge_agent.health import Stopwatch
 from edge_agent.loop import BLIND_S, Feed, Keep, keep_nothing
 from edge_agent.messages import INFO_SCHEMA
@@ -28,6 +27,7 @@ from edge_agent.pictures.picture import Judging
 from edge_agent.pictures.viewpoint import Viewpoint
 from edge_agent.pictures.views import view_file
 from edge_agent.pipeline import CameraPlan
+from edge_agent.reload import Plan
 from edge_agent.watch import Watch
 
 log = logging.getLogger(__name__)

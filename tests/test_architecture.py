@@ -58,6 +58,20 @@ def test_the_others_import_only_the_agents_shared_parts(package):
         assert not any(name.startswith("converter") for path in sources(package) for name in imported(path))
 
 
+@pytest.mark.parametrize(
+    ("below", "above"),
+    [
+        ("running.py", ("control",)),
+        ("doctor/*.py", ("dashboard.server", "dashboard.app", "dashboard.views")),
+    ],
+)
+def test_what_stands_below_does_not_reach_up(below, above):
+    """What runs knows nobody who changes it, and the doctor nothing of the page that shows what it finds."""
+    never = tuple(f"edge_agent.{part}" for part in above)
+    for path in (REPO / "edge_agent").glob(below):
+        assert not [name for name in imported(path) if name.startswith(never)], path
+
+
 def test_the_benchmarks_import_no_test():
     """Tests share the real parts of the benchmarks, never the other way round."""
     assert not [path for path in sources("benchmarks") for name in imported(path) if name.split(".")[0] == "tests"]

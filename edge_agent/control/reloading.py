@@ -11,9 +11,9 @@ from pathlib import Path
 from edge_agent import config
 from edge_agent.config import Settings
 from edge_agent.control.commands import Result
-from edge_agent.control.reload import plan, refusals
 from edge_agent.health import notify_systemd
 from edge_agent.model import Model, labels_or_error, load_model, read_bundle
+from edge_agent.reload import plan, refusals
 from edge_agent.running import Ready, Running, open_cameras
 from edge_agent.shelf import ConfigError, ShelfwatchError
 

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from edge_agent.dashboard.app import app_of
 from edge_agent.dashboard.behind import Behind
 from edge_agent.dashboard.door.access import access_of
+from edge_agent.page import address_here, listen
 
 log = logging.getLogger(__name__)
 
@@ -136,9 +137,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where it is found from this device."""
-        host = self._behind.running.settings.dashboard.host
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 — read, not listened on
-        return f"http{'s' * self.access.encrypted}://{f'[{host}]' if ':' in host else host}:{self.port}/"
+        return address_here(self._behind.running.settings.dashboard, self.port)
 
     def __enter__(self) -> Self:
         """Serve."""
@@ -195,12 +194,3 @@ class Server:
             return None
         self.port, self.problem = found.getsockname()[1], None
         return found
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there.
-
-    Raises:
-        OSError: The port is taken, or the address is none of this device's at present.
-    """
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)

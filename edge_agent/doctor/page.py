@@ -10,6 +10,7 @@ from cryptography import x509
 from edge_agent.config import Settings
 from edge_agent.doctor.finding import Finding, doubtful, fine, look
 from edge_agent.doctor.validity import SOON
+from edge_agent.page import listen
 from edge_agent.sections import DashboardSection, is_loopback
 from edge_agent.shelf import ConfigError
 
@@ -21,8 +22,6 @@ def look_at_page(settings: Settings, now: Callable[[], datetime] = lambda: datet
 
 def look_at_address(section: DashboardSection, *, at_work: bool) -> Finding:
     """Whether the page can be served where it is to be; `at_work` says that the agent runs, and may well have it."""
-    from edge_agent.dashboard.server import listen  # noqa: PLC0415 — only where there is a page
-
     what, where = "page's address", f"{section.host}, port {section.port}"
     try:
         listen(section.host, section.port).close()

@@ -8,8 +8,9 @@ import pytest
 from edge_agent.config import load
 from edge_agent.demo.scene import planogram
 from edge_agent.demo.store import CAMERA, SHELVES, write_config
-from edge_agent.home_assistant import announcement, device_id, page_address
+from edge_agent.home_assistant import announcement, device_id
 from edge_agent.mqtt.broker import LARGEST_BYTES
+from edge_agent.page import page_address
 from edge_agent.sections import DashboardSection
 
 

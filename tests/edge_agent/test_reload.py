@@ -3,7 +3,7 @@
 import pytest
 
 from edge_agent.config import load
-from edge_agent.control.reload import Plan, plan, refusals
+from edge_agent.reload import Plan, plan, refusals
 
 SLOT = "[[shelves.slots]]\nid = 's'\ncorners = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]\n"
 
