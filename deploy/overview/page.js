@@ -129,7 +129,7 @@ function chips(shelves) {
     ({ key }) => el("button", { type: "button", class: "chip", "data-kind": key, onclick: () => { chosen.kind = chosen.kind === key ? "" : key; chosen.most = AT_FIRST; draw(); } },
       el("span", { class: "mark", "aria-hidden": "true" }, MARKS[key]), el("strong"), el("span", {}, KIND_WORDS[key])),
     (node, { key }) => { attr(node, "aria-pressed", String(chosen.kind === key)); text(node.children[1], String(counts[key])); });
-  const words = `${counts.out} out, ${counts.unknown} not known, ${counts.low} low`;
+  const words = `${counts.out} out, ${counts.unknown} unknown, ${counts.low} low`;
   if (at("said").dataset.words !== words) { at("said").dataset.words = words; text(at("said"), `Shelves: ${words}`); }
 }
 

@@ -68,13 +68,14 @@ def _brief(member: Member) -> dict[str, Any]:
 
 
 def alerts_payload(book: Book, *, ts: datetime) -> dict[str, Any]:
-    """The retained list of what is open, newest first."""
+    """The retained list of what is open for people, newest first: not what is noted, which may pass unsaid."""
+    told = book.told
     return {
         "schema": ALERTS_SCHEMA,
         "ts": timestamp(ts),
-        "open": len(book.open),
-        "unacknowledged": sum(entry.acknowledged is None for entry in book.open),
-        "alerts": [_listed(entry) for entry in reversed(book.open[-ALERTS_MAX:])],
+        "open": len(told),
+        "unacknowledged": len(book.waiting),
+        "alerts": [_listed(entry) for entry in reversed(told[-ALERTS_MAX:])],
     }
 
 

@@ -131,6 +131,16 @@ class Book:
     number: int = 0
     next_s: float = -inf
 
+    @property
+    def told(self) -> tuple[Entry, ...]:
+        """What is open for people: somebody was told of it. What is only noted may pass unsaid, and counts nowhere."""
+        return tuple(entry for entry in self.open if entry.state != "noted")
+
+    @property
+    def waiting(self) -> tuple[Entry, ...]:
+        """Of these, those that nobody sees to yet."""
+        return tuple(entry for entry in self.open if entry.state == "open")
+
     def find(self, alert: str) -> Entry | None:
         """The alert with this id."""
         return next((entry for entry in (*self.open, *self.closed) if entry.id == alert), None)

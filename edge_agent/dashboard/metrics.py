@@ -132,13 +132,13 @@ class Metrics(Collector):
         yield from (count, least, expected, unknown, hidden, status)
 
     def _alerts(self) -> Iterator[Metric]:
-        found = self._behind.running.outlet.alerting.book.open
-        total = _gauge("alerts_open", "Alerts that are not over, by kind.", labels=("kind",))
+        book = self._behind.running.outlet.alerting.book
+        told, waiting = ([entry.kind for entry in half] for half in (book.told, book.waiting))
+        total = _gauge("alerts_open", "Alerts that were told and are not over, by kind.", labels=("kind",))
         unseen = _gauge("alerts_unacknowledged", "Of these, those that nobody has seen to.", labels=("kind",))
         for kind in ("low_stock", "out_of_stock", "misplaced", "view_lost"):
-            mine = [entry for entry in found if entry.kind == kind]
-            total.add_metric([kind], len(mine))
-            unseen.add_metric([kind], sum(entry.acknowledged is None for entry in mine))
+            total.add_metric([kind], told.count(kind))
+            unseen.add_metric([kind], waiting.count(kind))
         yield from (total, unseen)
 
 

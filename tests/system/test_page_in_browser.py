@@ -37,7 +37,9 @@ def shop(demo_shop):
     camera.arm(there=False)
     camera.gone(None)
     wait_for(lambda: all(shelf["status"] == "ok" for shelf in live(demo_shop)["shelves"]), 30, "full shelves")
-    wait_for(lambda: not requests.get(f"{demo_shop.url}/api/alerts?state=open", timeout=5).json()["open"], 30, "peace")
+    wait_for(
+        lambda: not requests.get(f"{demo_shop.url}/api/alerts?state=open", timeout=5).json()["alerts"], 30, "peace"
+    )
     return demo_shop
 
 

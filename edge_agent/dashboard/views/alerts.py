@@ -79,8 +79,8 @@ class AlertsView(BaseModel):
     """Alerts, those that are open first, and the newest first among them."""
 
     alerts: list[AlertView]
-    open: int
-    unacknowledged: int = Field(description="Those that wait for somebody: told, and not acknowledged.")
+    open: int = Field(description="Those that somebody was told of, and that are not over.")
+    unacknowledged: int = Field(description="Of these, those that wait for somebody: not acknowledged.")
     noted: int = Field(description="Those that are found, and not told yet.")
 
 
@@ -115,9 +115,9 @@ def _add_reading(routes: APIRouter, behind: Behind) -> None:
         wanted = (*halves["open"], *halves["closed"]) if state == "all" else halves[state]
         return {
             "alerts": [_told(behind, entry) for entry in wanted],
-            "open": len(book.open),
-            "unacknowledged": sum(entry.state == "open" for entry in book.open),
-            "noted": sum(entry.state == "noted" for entry in book.open),
+            "open": len(book.told),
+            "unacknowledged": len(book.waiting),
+            "noted": len(book.open) - len(book.told),
         }
 
     @routes.get(

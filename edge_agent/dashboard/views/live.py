@@ -34,7 +34,7 @@ def router(behind: Behind, pictures: Pictures) -> APIRouter:
     """The routes of this view."""
     routes = APIRouter(tags=["live"])
     alerting = behind.running.outlet.alerting
-    _add_live(routes, Channel(behind, lambda: sum(entry.state == "open" for entry in alerting.book.open)))
+    _add_live(routes, Channel(behind, lambda: len(alerting.book.waiting)))
     _add_pictures(routes, behind, pictures)
     return routes
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from edge_agent.alerts.bodies import alerts_payload
 from edge_agent.alerts.book import Acknowledged, Book, Moment, resume
 from edge_agent.alerts.hours import Hours, spans
 from edge_agent.alerts.policy import Patience, Policy
@@ -60,6 +61,21 @@ class Store:
         assert not isinstance(done, str), done
         self.book, told = done
         return [(one.type, one.notify) for one in told]
+
+
+def test_what_nobody_was_told_of_is_open_for_nobody():
+    """Found and not told yet, an alert may pass unsaid: it is in no count and no list before it is told."""
+    store = Store()
+    store.find(edge("out_of_stock"))
+    listed = alerts_payload(store.book, ts=NOON)
+    assert (listed["open"], listed["unacknowledged"], listed["alerts"]) == (0, 0, [])
+    store.wait(15)
+    listed = alerts_payload(store.book, ts=NOON)
+    assert (listed["open"], listed["unacknowledged"], len(listed["alerts"])) == (1, 1, 1)
+    store.acknowledge(store.book.open[0].id)
+    listed = alerts_payload(store.book, ts=NOON)
+    assert (listed["open"], listed["unacknowledged"]) == (1, 0)
+    assert listed["alerts"][0]["state"] == "acknowledged"
 
 
 def test_an_alert_is_told_once_and_its_end_disturbs_nobody():

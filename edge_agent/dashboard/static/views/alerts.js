@@ -40,7 +40,7 @@ export async function show(main) {
     if (state.alive && which === state.which) draw(answer);
   };
   const draw = (answer) => {
-    const waiting = answer.unacknowledged, taken = answer.open - waiting - answer.noted;
+    const waiting = answer.unacknowledged, taken = answer.open - waiting;
     text(lead, `${waiting ? plural(waiting, "alert waits", "alerts wait") : "Nothing waits"} for somebody${taken ? `, ${taken} seen to` : ""}`);
     const groups = (state.which === "closed" ? [["closed", ""]] : GROUPS)
       .map(([name, words]) => ({ name, words, alerts: order(answer.alerts.filter((one) => one.state === name), name) }))
