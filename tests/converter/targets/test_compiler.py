@@ -16,7 +16,7 @@ import pytest
 from converter.targets import compiler
 from converter.targets.edgetpu_rules import MAPPED
 from edge_agent.shelf import DataError
-from tests.conftest import REPO
+from tests.conftest import REPO, wait_for
 from tests.converter.targets.parts import PAIRS, pair
 
 DEEPLAB, _, SMALL, _, POSENET, SPLIT = PAIRS
@@ -144,11 +144,18 @@ def test_a_compiler_that_hangs_is_ended_with_its_children(stand_in: Callable[[st
     """A compiler that never ends is killed in time, its child process too, and the error says how long it had."""
     stand_in(f'echo "Internal compiler error"; sleep 60 & echo $! > "{tmp_path}/child"; wait')
     began = time.monotonic()
-    with pytest.raises(DataError, match=r"still at model\.tflite after 0\.5 s"):
-        compiler.compile_(DEMO, timeout_s=0.5)
-    assert time.monotonic() - began < 10
+    with pytest.raises(DataError, match=r"still at model\.tflite after 2\.5 s"):
+        compiler.compile_(DEMO, timeout_s=2.5)
+    assert time.monotonic() - began < 30
     child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
-    assert not child.exists() or child.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+    def gone() -> bool:
+        try:
+            return child.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    wait_for(gone, 10, "the child's end")
 
 
 def test_a_program_that_cannot_run_here_is_told(stand_in: Callable[[str], Path]) -> None:

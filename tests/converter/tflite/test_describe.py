@@ -156,9 +156,9 @@ for number in range(100):
     damaged = bytearray(content)
     for _ in range(1 + 9 * (number % 2)):
         damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
-    began = time.monotonic()
+    began = time.process_time()
     answer = answer_for(bytes(damaged))
-    said.append((answer.description is not None, answer.error, time.monotonic() - began))
+    said.append((answer.description is not None, answer.error, time.process_time() - began))
 print(json.dumps(said))
 """
 

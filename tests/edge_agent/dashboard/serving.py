@@ -70,7 +70,7 @@ class Page:
 
     def get(self, path: str, http: requests.Session | None = None, **options) -> requests.Response:
         """Ask for something."""
-        return (http or self.http).get(self.url + path, timeout=10, **options)
+        return (http or self.http).get(self.url + path, timeout=60, **options)
 
     def sign_in(self, http: requests.Session | None = None, password: str = PASSWORD) -> requests.Response:
         """Sign in, and send the token from now on."""
@@ -103,4 +103,4 @@ def served(folder: Path, *tables: str, verify: str | bool = True, edit: Callable
             yield Page(agent, camera, verify)
         finally:
             agent.stop.set()
-            thread.join(10)
+            thread.join(60)
