@@ -274,3 +274,58 @@ def test_long_names_and_a_second_camera_that_is_gone_fit(demo_shop, looks, width
     look.axe("long names")
     heights = look.page.locator(".live-table tbody tr").evaluate_all("rows => rows.map(row => row.offsetHeight)")
     assert max(heights) < 260, heights
+
+
+def test_alerts_of_every_kind_are_cards_with_the_groups_of_an_aisle_together(demo_shop, looks):
+    """Low stock, a misplaced product and a lost view have words of their own; what came together in an aisle is one."""
+    at = "2026-11-23T07:00:00.000Z"
+
+    def alert(number, kind, *shelves):
+        member = {"camera": CAMERA, "sku": None, "slot": None, "count": None, "opened_at": at, "closed_at": None}
+        return {
+            "id": f"20261123t070000-{number}",
+            "kind": kind,
+            "state": "open",
+            "message": f"aisle 4: {len(shelves)} {kind}" if len(shelves) > 1 else f"shelf {shelves[0]}: {kind}",
+            "aisle": "4",
+            "opened_at": at,
+            "members": [
+                member | {"shelf": shelf, "message": f"shelf {shelf}: {kind}", "changes": []} for shelf in shelves
+            ],
+            "evidence": {"before": None, "after": None},
+            "reminded": 0,
+            "reopened": 0,
+            **dict.fromkeys(("told_at", "acknowledged_at", "acknowledged_by", "note", "closed_at")),
+        }
+
+    found = [
+        alert(1, "misplaced", "drinks"),
+        alert(2, "view_lost", "pantry", "breakfast"),
+        alert(3, "low_stock", "drinks"),
+    ]
+    body = json.dumps({"alerts": found, "open": 3, "unacknowledged": 3, "noted": 0})
+    look = looks(demo_shop.url, "phone", "dark")
+    look.page.route("**/api/alerts?*", lambda route: route.fulfill(body=body, content_type="application/json"))
+    look.page.goto("/#alerts")
+    cards = look.page.get_by_role("article")
+    expect(cards).to_have_count(3)
+    for place, words in enumerate(("Low", "Can't be read", "Misplaced")):
+        expect(cards.nth(place).locator(".badge")).to_have_text(words)
+    expect(cards.nth(1)).to_contain_text("2 together")
+    expect(cards.nth(1)).to_contain_text("shelf breakfast: view_lost")
+    expect(cards.nth(1)).to_contain_text("aisle 4")
+    look.axe("alerts of every kind")
+    look.fits("alerts of every kind")
+
+
+def test_a_stream_that_is_silent_is_not_believed(demo_shop, looks):
+    """After 15 s without a word the device is asked anew, though the stream says that it stands."""
+    page = looks(demo_shop.url).page
+    page.clock.install()
+    page.add_init_script(
+        "window.EventSource = class extends EventTarget { close() {} constructor(url) { super(); this.url = url; } }"
+    )
+    page.goto("/#live")
+    expect(page.locator(".live-words")).to_be_visible()
+    with page.expect_request(lambda request: request.url.endswith("/api/live")):
+        page.clock.run_for(15_100)
