@@ -77,6 +77,16 @@ def test_the_benchmarks_import_no_test():
     assert not [path for path in sources("benchmarks") for name in imported(path) if name.split(".")[0] == "tests"]
 
 
+def test_each_system_test_lies_where_make_looks_for_it():
+    """`make system` collects two folders, and one for tests that must be alone: all would take half a minute."""
+    marked = {kind: f"pytest.mark.{kind}" for kind in ("system", "alone")}
+    found = {
+        kind: {path.relative_to(REPO / "tests").parts[0] for path in sources("tests") if mark in path.read_text()}
+        for kind, mark in marked.items()
+    }
+    assert found == {"system": {"edge_agent", "system"}, "alone": {"system"}}
+
+
 @pytest.mark.parametrize("name", CORE)
 def test_the_core_touches_no_clock_disk_network_or_log(name):
     """The core takes values and returns values."""

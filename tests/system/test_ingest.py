@@ -175,7 +175,8 @@ def test_two_ingests_share_the_devices_and_keep_one_watermark(site):
     wait_for(lambda: len(site.stored()) == 400, 20)
     wait_for(lambda: rows(site.conninfo, "SELECT seq FROM shelf_watermark") == [(400,)], 20)
     both = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SET synchronous%%'"
-    assert rows(site.conninfo, both) == [(2,)]  # what each does last when it has stored something
+    # what each does last when it has stored something
+    wait_for(lambda: rows(site.conninfo, both) == [(2,)], what="the last of both ingests")
 
 
 def test_on_3_1_1_each_partition_takes_its_own_devices(site):

@@ -14,7 +14,7 @@ from edge_agent.demo.store import CAMERA, write_config
 from edge_agent.shelf import Frame
 from tests.conftest import wait_for
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 
 class KnockedCamera:
@@ -39,6 +39,16 @@ class KnockedCamera:
         """Nothing is held."""
 
 
+def told(consumer):
+    """What was said of the camera, in order: status and reason."""
+    return [(state["status"], state["reason"]) for state in consumer.of("/camera/shelf-cam/status")]
+
+
+def newest(consumer, what):
+    """What the newest state of each shelf says of something, a value for each shelf."""
+    return list({state["shelf"]: state[what] for state in consumer.of("/state")}.values())
+
+
 def test_a_knocked_camera_is_published_and_never_counted(tmp_path, mosquitto, subscribe):
     """Knocked by a twelfth of the picture: degraded within 10 s, then unknown, never another count; good when back."""
     config = write_config(tmp_path, port=mosquitto.port)
@@ -49,17 +59,18 @@ def test_a_knocked_camera_is_published_and_never_counted(tmp_path, mosquitto, su
         thread.start()
         try:
             wait_for((tmp_path / "views" / f"{CAMERA}.npz").is_file, 30)
+            wait_for(lambda: newest(consumer, "quality") == ["good"] * 3)
             good = {state["shelf"]: state["counts"] for state in consumer.of("/state")}
-            assert len(good) == 3
             camera.shift = 1 / 12
-            wait_for(lambda: consumer.of("/camera/shelf-cam/status")[-1]["reason"] == "moved", 10)
-            wait_for(lambda: [state["quality"] for state in consumer.of("/state")[-3:]] == ["moved"] * 3, 15)
+            wait_for(lambda: told(consumer)[-1] == ("degraded", "moved"), 10)
+            wait_for(lambda: newest(consumer, "quality") == ["moved"] * 3, 15)
             camera.shift = 0.0
-            wait_for(lambda: [state["quality"] for state in consumer.of("/state")[-3:]] == ["good"] * 3, 15)
+            wait_for(lambda: newest(consumer, "quality") == ["good"] * 3, 15)
+            wait_for(lambda: told(consumer)[-1] == ("online", None), 15)
         finally:
             agent.stop.set()
             thread.join()
-    said = [(state["status"], state["reason"]) for state in consumer.of("/camera/shelf-cam/status")]
-    assert said == [("online", None), ("degraded", "moved"), ("online", None)]
+    consumer.settle()
+    assert told(consumer) == [("online", None), ("degraded", "moved"), ("online", None)]
     assert all(state["counts"] in (None, good[state["shelf"]]) for state in consumer.of("/state"))
     assert {event["type"] for event in consumer.of("/event")} <= {"counts", "view_lost", "view_restored"}

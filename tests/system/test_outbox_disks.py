@@ -7,6 +7,7 @@ from benchmarks.faults.loop_disk import LoopDisk, why_not
 
 pytestmark = [
     pytest.mark.system,
+    pytest.mark.alone,
     pytest.mark.skipif(why_not() is not None, reason=f"no disk of our own to harm: {why_not()}"),
 ]
 BACK_S = 20.0

@@ -16,7 +16,7 @@ from benchmarks.faults.device import Service
 from benchmarks.faults.nspawn import Machine
 from benchmarks.parts import Subscriber, wait_for
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 PASSING = ("var/log", "var/cache", "var/lib/apt", "var/lib/dpkg", "var/lib/systemd", "var/tmp", "tmp", "root")
 """Where a Debian writes by itself."""
 

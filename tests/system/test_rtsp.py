@@ -10,7 +10,7 @@ from edge_agent.capture.live import LiveSource
 from edge_agent.collect import first_frame
 from tests.conftest import wait_for
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ def test_the_brokers_word_is_enough_while_only_the_device_dies():
     assert (outcome.lost, outcome.twice, outcome.rejected) == (0, 0, 0)
 
 
+@pytest.mark.alone
 def test_a_backlog_arrives_in_order_and_fast():
     """What gathered while the broker was away goes out as fast as was asked for."""
     away = day.away(20_000)

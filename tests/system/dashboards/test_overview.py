@@ -250,6 +250,7 @@ def test_a_wrong_password_is_told_and_a_right_one_stays_in_the_tab_alone(page_ur
     assert page.evaluate("JSON.stringify(localStorage)") == "{}"
 
 
+@pytest.mark.alone
 def test_200_devices_with_10_shelves_stay_quick(opened, make_mosquitto, chain):
     """All 2,000 shelves come through a broker with its default queues; searching and a burst of changes are quick."""
     options, address = websocket()
