@@ -8,8 +8,9 @@ import requests
 from playwright.sync_api import expect
 
 from benchmarks.parts import Subscriber
-from benchmarks.shop import CAMERA, Shop
+from benchmarks.shop import CAMERA, PLANNED, Shop
 from edge_agent.dashboard.door import passwords
+from edge_agent.demo.store import SHELVES
 from edge_agent.shelf import CameraError
 from tests.conftest import free_port, wait_for
 
@@ -277,56 +278,44 @@ def test_long_names_and_a_second_camera_that_is_gone_fit(demo_shop, looks, width
     assert max(heights) < 260, heights
 
 
-def test_alerts_of_every_kind_are_cards_with_the_groups_of_an_aisle_together(demo_shop, looks):
-    """Low stock, a misplaced product and a lost view have words of their own; what came together in an aisle is one."""
-    at = "2026-11-23T07:00:00.000Z"
+@pytest.fixture(scope="module")
+def aisle_shop(tmp_path_factory):
+    """The shop with all its shelves in one aisle; a single can is low stock, and what is unread is soon unknown."""
+    shop = Shop(tmp_path_factory.mktemp("aisle"), "\n[counting]\nunknown_after_s = 2\n")
+    text = shop.path.read_text().replace("[shelves.grid]", 'aisle = "4"\n[shelves.grid]')
+    shop.path.write_text(text.replace('id = "drinks"', 'id = "drinks"\nlow_at = { cola-can = 1 }'))
+    with shop:
+        yield shop
 
-    def alert(number, kind, *shelves):
-        member = {"camera": CAMERA, "sku": None, "slot": None, "count": None, "opened_at": at, "closed_at": None}
-        return {
-            "id": f"20261123t070000-{number}",
-            "kind": kind,
-            "state": "open",
-            "message": f"aisle 4: {len(shelves)} {kind}" if len(shelves) > 1 else f"shelf {shelves[0]}: {kind}",
-            "aisle": "4",
-            "opened_at": at,
-            "members": [
-                member | {"shelf": shelf, "message": f"shelf {shelf}: {kind}", "changes": []} for shelf in shelves
-            ],
-            "evidence": {"before": None, "after": None},
-            "reminded": 0,
-            "reopened": 0,
-            **dict.fromkeys(("told_at", "acknowledged_at", "acknowledged_by", "note", "closed_at")),
-        }
 
-    found = [
-        alert(1, "misplaced", "drinks"),
-        alert(2, "view_lost", "pantry", "breakfast"),
-        alert(3, "low_stock", "drinks"),
-    ]
-    body = json.dumps({"alerts": found, "open": 3, "unacknowledged": 3, "noted": 0})
-    look = looks(demo_shop.url, "phone", "dark")
-    look.page.route("**/api/alerts?*", lambda route: route.fulfill(body=body, content_type="application/json"))
+def test_alerts_of_every_kind_are_cards_with_the_groups_of_an_aisle_together(aisle_shop, looks):
+    """Low stock, a misplaced product and lost views have words of their own; what came together in an aisle is one."""
+    look = looks(aisle_shop.url, "phone", "dark")
     look.page.goto("/#alerts")
     cards = look.page.get_by_role("article")
-    expect(cards).to_have_count(3)
-    for place, words in enumerate(("Low", "Can't be read", "Misplaced")):
-        expect(cards.nth(place).locator(".badge")).to_have_text(words)
-    expect(cards.nth(1)).to_contain_text("2 together")
-    expect(cards.nth(1)).to_contain_text("shelf breakfast: view_lost")
-    expect(cards.nth(1)).to_contain_text("aisle 4")
+    aisle_shop.camera.put(None, [PLANNED.index("cola-can")])
+    expect(cards.filter(has_text="Cola-can is low")).to_have_count(1)
+    aisle_shop.camera.put("penne", [PLANNED.index("fusilli")])  # which has this one facing
+    expect(cards.filter(has_text="Penne stands in slot")).to_have_count(1)
+    aisle_shop.camera.gone(CameraError("no answer", reason="timeout"))
+    together = cards.filter(has_text="3 together")
+    expect(together).to_contain_text("aisle 4", timeout=20_000)
+    for shelf in SHELVES:
+        expect(together).to_contain_text(f"shelf {shelf}")
+    assert {*cards.locator(".badge").all_inner_texts()} == {"Out of stock", "Low", "Can't be read", "Misplaced"}
     look.axe("alerts of every kind")
     look.fits("alerts of every kind")
 
 
-def test_a_stream_that_is_silent_is_not_believed(demo_shop, looks):
-    """After 15 s without a word the device is asked anew, though the stream says that it stands."""
-    page = looks(demo_shop.url).page
+def test_a_stream_that_is_silent_is_not_believed(shop, looks):
+    """After 15 s without a word the device is asked anew, though the stream says that it stands, and it is reopened."""
+    page = looks(shop.url).page
     page.clock.install()
-    page.add_init_script(
-        "window.EventSource = class extends EventTarget { close() {} constructor(url) { super(); this.url = url; } }"
-    )
     page.goto("/#live")
-    expect(page.locator(".live-words")).to_be_visible()
-    with page.expect_request(lambda request: request.url.endswith("/api/live")):
-        page.clock.run_for(15_100)
+    expect(page.locator(".live-words")).to_have_text("Every shelf is fine")
+    with page.expect_response("**/api/live"):
+        page.clock.fast_forward(15_100)
+    shop.camera.empty("cola-can")
+    with page.expect_request("**/api/live/stream"):
+        page.clock.fast_forward(5_100)
+    expect(page.locator(".live-words")).to_have_text("drinks needs a hand")
