@@ -10,7 +10,7 @@ GROCERY ?= build/grocery
 VENV_DEMO := .venv-demo
 VENV := .venv
 
-.PHONY: demo test tools lint unit system bundle grocery grocery-best bench faults alerts aarch64 deb lock docs clean help
+.PHONY: demo test packages tools lint unit system bundle grocery grocery-best bench faults alerts aarch64 deb lock docs clean help
 
 help:
 	@sed -n '2,4s/^# *//p' Makefile; echo "also: make tools | lint | unit | system | bundle | grocery | grocery-best | bench | faults | alerts | aarch64 | deb | docs | lock | clean"
@@ -18,7 +18,11 @@ help:
 demo: $(VENV_DEMO)/ready
 	$(VENV_DEMO)/bin/shelf-agent demo $(if $(SECONDS),--seconds $(SECONDS))
 
-test: lint unit system
+test: packages lint unit system
+
+# What Debian has, all at once: first, so that who has no root is told before anything long begins.
+packages:
+	@deploy/setup-system.sh test "$(PYTHON)"
 
 # shelf-train, shelf-convert and shelf-agent in .venv/bin, without running a test.
 tools: $(VENV)/ready
@@ -29,13 +33,11 @@ lint: $(VENV)/ready
 	$(VENV)/bin/mypy
 	MYPYPATH=deploy/ingest $(VENV)/bin/mypy deploy/ingest
 
-unit: $(VENV)/ready
-	@deploy/setup-system.sh test
+unit: packages $(VENV)/ready
 	$(VENV)/bin/pytest tests/edge_agent -m "not system" -n 3 --dist worksteal # they mostly wait
 	$(VENV)/bin/pytest tests -m "not system" --ignore tests/edge_agent -n 2 --dist loadfile # TensorFlow: all cores at work
 
-system: $(VENV)/ready
-	@deploy/setup-system.sh test
+system: packages $(VENV)/ready
 	@deploy/setup-web.sh
 	$(VENV)/bin/pytest tests/edge_agent tests/system -m "system and not alone" -rP -n 2 --dist loadfile # half of it waits
 	$(VENV)/bin/pytest tests/system -m alone -rP # each has the machine for itself: a time is measured in it
@@ -86,8 +88,7 @@ bench: $(VENV)/ready
 # hour on two cores, some five minutes with SCALE=0.1. Needs root for disks (loop devices) and for the service
 # (systemd-nspawn): what can't be done is told as "not measured".
 SCALE ?= 1
-faults: $(VENV)/ready
-	@deploy/setup-system.sh test
+faults: packages $(VENV)/ready
 	$(VENV)/bin/python benchmarks/bench_faults.py all --scale $(SCALE)
 
 # A week of alerts in a simulated shop, against the truth: about six minutes on two idle cores, and once some more for the
@@ -104,8 +105,7 @@ aarch64: $(VENV)/ready
 deb: $(VENV_DEMO)/ready
 	PYTHON=$(VENV_DEMO)/bin/python deploy/deb/build.sh
 
-docs: $(VENV)/ready
-	@deploy/setup-system.sh test
+docs: packages $(VENV)/ready
 	$(VENV)/bin/python -m edge_agent.demo.pictures docs
 	$(VENV)/bin/python benchmarks/screenshots.py docs
 	$(VENV)/bin/python -m edge_agent.reference docs/configuration.md

@@ -1,18 +1,21 @@
 """A real browser for the tests and the pictures of the device's page: one that complains about whatever is wrong.
 
-Chromium is Debian's, driven by Playwright. A `Look` is one window at the width of a phone or of a desk: what the
-browser says of errors, refused content or answers that are not good is kept, and `Look.close` raises it.
+Chromium is Debian's, or the one that `CHROMIUM` names, driven by Playwright. A `Look` is one window at the width of a
+phone or of a desk: what the browser says of errors, refused content or answers that are not good is kept, and
+`Look.close` raises it.
 """
 
 import os
 import re
+import shutil
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, expect, sync_playwright
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+NAMES = ("chromium", "google-chrome", "google-chrome-stable")
+"""Debian's package, and Chrome, which does on Ubuntu: its Chromium is a snap."""
 ARGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run", "--disable-quic",
@@ -36,11 +39,12 @@ class Chromium:
         Raises:
             FileNotFoundError: It is not installed.
         """
-        if not os.path.exists(CHROMIUM):  # noqa: PTH110
-            raise FileNotFoundError(f"{CHROMIUM} is missing: run make test, or deploy/setup-system.sh test")
+        chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+        if chromium is None:
+            raise FileNotFoundError("there is no Chromium: run make test, or deploy/setup-system.sh test")
         expect.set_options(timeout=PATIENCE_MS)
         self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        self._browser = self._playwright.chromium.launch(executable_path=chromium, args=ARGS)
         return self
 
     def __exit__(

@@ -56,4 +56,4 @@ def run(*words: str, cwd: Path | None = None) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd)  # noqa: S603 (ours)
     if done.returncode != 0:
         said = "\n".join((done.stdout + done.stderr).splitlines()[-5:])
-        raise NotFetchedError(f"{words[0]} failed; are {MIRROR} and PyPI within reach of this machine?\n{said}")
+        raise NotFetchedError(f"{words[0]} failed. It needs {MIRROR}, PyPI and a clock that is right.\n{said}")

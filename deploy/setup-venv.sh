@@ -8,7 +8,8 @@ if ! command -v "$python" >/dev/null 2>&1; then
   python=python3
 fi
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-  echo "shelfwatch needs Python 3.11 or newer. Install it: apt-get install python3 python3-venv" >&2
+  echo "shelfwatch needs Python 3.11 or newer. Install it: sudo apt-get install python3 python3-venv;" >&2
+  echo "where those are older: sudo apt-get install python3.11 python3.11-venv" >&2
   exit 69
 fi
 if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then

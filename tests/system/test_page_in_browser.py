@@ -294,7 +294,8 @@ def test_alerts_of_every_kind_are_cards_with_the_groups_of_an_aisle_together(ais
     look.page.goto("/#alerts")
     cards = look.page.get_by_role("article")
     aisle_shop.camera.put(None, [PLANNED.index("cola-can")])
-    expect(cards.filter(has_text="Cola-can is low")).to_have_count(1)
+    low = cards.filter(has_text="Cola-can is low")
+    expect(low.get_by_role("listitem")).to_contain_text(["cola-can → empty", "still cola-can"])
     aisle_shop.camera.put("penne", [PLANNED.index("fusilli")])  # which has this one facing
     expect(cards.filter(has_text="Penne stands in slot")).to_have_count(1)
     aisle_shop.camera.gone(CameraError("no answer", reason="timeout"))

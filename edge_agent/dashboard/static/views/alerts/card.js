@@ -56,11 +56,12 @@ function evidence(alert) {
 
 function reasons(alert) {
   const lines = alert.members.flatMap((member) => member.changes ?? []).map((change) =>
-    el("li", {}, el("span", { class: "strong" }, change.slot), ` ${said(change.from)} → ${said(change.to)}`,
+    el("li", {}, el("span", { class: "strong" }, change.slot),
+      change.from === change.to ? ` still ${said(change.to)}` : ` ${said(change.from)} → ${said(change.to)}`,
       change.looks ? el("span", { class: "muted" }, ` (${change.votes} of ${plural(change.looks, "look")} agree)`) : null));
   if (!lines.length) return null;
   const list = el("ul", { class: "alerts-why small" }, lines);
-  return lines.length <= 2 ? list : el("details", {}, el("summary", { class: "small" }, `Why: ${plural(lines.length, "slot")} changed`), list);
+  return lines.length <= 2 ? list : el("details", {}, el("summary", { class: "small" }, `Why: ${plural(lines.length, "slot")}`), list);
 }
 
 function said(label) {
