@@ -27,6 +27,7 @@ from edge_agent.pipeline import CameraPlan
 from edge_agent.regions import grid_quads
 from edge_agent.review.choosing import Chooser
 from edge_agent.shelf import WHOLE_FRAME, Frame, Item, Shelf, Slot
+from edge_agent.sqlite import transaction
 from edge_agent.watch import Watch
 
 LABELS = ("cola", "milk", "tea", "empty")
@@ -108,7 +109,7 @@ def busy_days(path: Path) -> tuple[int, int]:
             rows += news(known, points)
             known = dict(after(known, points))
             events += 1
-        with tables.transaction(db):
+        with transaction(db):
             tables.write(db, run, rows, alive_ms=day * DAY_MS)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     db.close()

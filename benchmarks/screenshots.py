@@ -19,7 +19,8 @@ from benchmarks.parts import wait_for
 from benchmarks.shop import CAMERA, Shop
 from edge_agent.demo.scene import PLANOGRAM
 from edge_agent.demo.store import SHELVES
-from edge_agent.history.tables import Point, begin_run, connect, transaction, write
+from edge_agent.history.tables import Point, begin_run, connect, write
+from edge_agent.sqlite import transaction
 
 QUALITY = 82
 SETTLE_MS = 700

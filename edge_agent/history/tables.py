@@ -1,10 +1,11 @@
 """The file of the history: its tables, how rows get into it, and how it stays bounded. One connection writes."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from edge_agent.sqlite import transaction
 
 VERSION = 1
 FULL_SHARE = 0.75
@@ -115,19 +116,6 @@ def _check(db: sqlite3.Connection, version: int) -> None:
     told = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if told != "ok":
         raise sqlite3.DatabaseError(" ".join(str(told).split()))
-
-
-@contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All of the body, or nothing of it."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:  # a full disk has ended it already
-            db.execute("ROLLBACK")
-        raise
 
 
 def begin_run(db: sqlite3.Connection, at_ms: int) -> int:

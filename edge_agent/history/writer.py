@@ -20,6 +20,7 @@ from edge_agent.history.rows import Known, after, alert_of, gone_of, news, point
 from edge_agent.history.steady import JUMP_S, Steady
 from edge_agent.history.tables import Mark, Row
 from edge_agent.shelf import Item
+from edge_agent.sqlite import transaction
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +173,7 @@ class History:
     def _store(self, db: sqlite3.Connection, rows: Sequence[Row], *, jump_ms: int, now_ms: int) -> None:
         lost_ms, more = self._lost_ms, list(rows)
         try:
-            with tables.transaction(db):
+            with transaction(db):
                 if jump_ms:
                     tables.shift(db, self._run, jump_ms)
                 if lost_ms is not None:
@@ -239,7 +240,7 @@ class History:
                 self._complain(refused)
                 return
             db = tables.connect(self.path)
-        with tables.transaction(db):
+        with transaction(db):
             if not self._run:
                 self._run = tables.begin_run(db, began_ms)
             elif not db.execute("SELECT 1 FROM run WHERE id = ?", (self._run,)).fetchone():

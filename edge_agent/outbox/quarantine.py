@@ -20,6 +20,7 @@ from edge_agent.outbox.files import aside_of, forget_oldest, locked, move_aside,
 from edge_agent.outbox.mark import Mark, Witness
 from edge_agent.outbox.tables import Head
 from edge_agent.shelf import SpoolError
+from edge_agent.sqlite import transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def replace(path: Path, why: str, *, now: datetime, beyond: int = 0) -> Path:
             Path(f"{new}{suffix}").unlink(missing_ok=True)
         witness, aside = _witness(path), aside_of(path, now)
         told: dict[str, object] = {"type": "outbox_replaced", "ts": timestamp(now), "why": why, "moved_to": aside.name}
-        with closing(tables.connect(new)) as db, tables.transaction(db):
+        with closing(tables.connect(new)) as db, transaction(db):
             head = _fill(db, path, told, witness.head if witness else Head("", 0, beyond, 0))
         move_aside(path, aside)
         new.replace(path)

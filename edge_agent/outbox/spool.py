@@ -24,6 +24,7 @@ from edge_agent.outbox.files import lock
 from edge_agent.outbox.mark import Mark, Witness, hold_against
 from edge_agent.outbox.rows import DROP_SHARE, Books, Drop, Event, Row
 from edge_agent.outbox.tables import COLUMNS, Head
+from edge_agent.sqlite import transaction
 
 __all__ = ["Event", "Row", "Spool", "SpoolDamagedError", "SpoolInUseError"]
 
@@ -96,7 +97,7 @@ class Spool:
         if not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             if witness is not None and witness.head.last:
                 raise SpoolDamagedError(self._path, "nothing is in it any more")
-            with tables.transaction(self._db):
+            with transaction(self._db):
                 tables.create(self._db, Head(uuid.uuid4().hex[:16], 0, 0, 0))
             return tables.check(self._db, self._path)
         adopted = tables.adopt(self._db, self._path)
@@ -172,7 +173,7 @@ class Spool:
         Raises:
             SpoolError: The disk does not take it.
         """
-        with self._lock, translated(self._path, "written"), tables.transaction(self._db):
+        with self._lock, translated(self._path, "written"), transaction(self._db):
             tables.remember(self._db, key, value)
 
     def recall(self, key: str) -> str | None:
@@ -314,7 +315,7 @@ class Spool:
         if not durably:
             self._db.execute("PRAGMA synchronous=NORMAL")
         try:
-            with tables.transaction(self._db):
+            with transaction(self._db):
                 yield books
                 if books.head != self._books.head:
                     tables.remember(self._db, "head", books.head.text)

@@ -8,12 +8,12 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_agent.outbox.errors import SpoolDamagedError
+from edge_agent.sqlite import transaction
 
 VERSION = 2
 """Of the tables, in the file's `user_version`; 0 is the one without checksums."""
@@ -111,19 +111,6 @@ def secure(db: sqlite3.Connection) -> None:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_FULL:  # from a full disk one must be able to read and delete
             raise
-
-
-@contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All of the body, or nothing of it."""
-    try:
-        db.execute("BEGIN IMMEDIATE")
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:  # a full disk has ended it already
-            db.execute("ROLLBACK")
-        raise
 
 
 def create(db: sqlite3.Connection, head: Head) -> None:

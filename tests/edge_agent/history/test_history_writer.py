@@ -15,6 +15,7 @@ from edge_agent.history import reader, tables
 from edge_agent.history.reader import Question
 from edge_agent.history.writer import Clocks, History
 from edge_agent.shelf import InputError, Item
+from edge_agent.sqlite import transaction
 from tests.conftest import wait_for
 
 T0 = 1_800_000_000.0
@@ -227,7 +228,7 @@ def test_it_stays_within_its_megabytes(tmp_path):
     db = tables.connect(path)
     run = tables.begin_run(db, 0)
     for batch in range(30):
-        with tables.transaction(db):
+        with transaction(db):
             made = [
                 tables.Point(batch * 5000 + at, "a1", "cam1", f"sku-{at % 7}", at % 5, 4, "ok", "counts")
                 for at in range(5000)

@@ -11,6 +11,7 @@ from edge_agent.dashboard.views.history import csv_of, fields
 from edge_agent.history import reader, tables
 from edge_agent.history.reader import Line, Question
 from edge_agent.history.writer import History
+from edge_agent.sqlite import transaction
 from tests.conftest import wait_for
 from tests.edge_agent.dashboard.serving import served
 
@@ -31,7 +32,7 @@ def written(tmp_path):
     """A history of ours: two products, an unknown, an alert, and an agent that was off."""
     db = tables.connect(tmp_path / "history.db")
     run = tables.begin_run(db, AT_MS)
-    with tables.transaction(db):
+    with transaction(db):
         rows = [
             tables.Point(AT_MS, "a1", "cam1", "=cola, 33", 4, 4, "ok", "state"),
             tables.Point(AT_MS, "a1", "cam1", "Öl 1 l", 2, 2, "ok", "state"),
@@ -78,7 +79,7 @@ def test_a_question_that_takes_too_long_is_ended(written):
     """Nobody can keep the device busy with a long question."""
     db = tables.connect(written.path)
     run = 1
-    with tables.transaction(db):
+    with transaction(db):
         made = [tables.Point(AT_MS + at, "a1", "cam1", "tea", at % 5, 4, "ok", "counts") for at in range(20_000)]
         tables.write(db, run, made, alive_ms=0)
     db.close()
@@ -111,7 +112,7 @@ def test_thirty_days_of_a_busy_store_are_answered_fast(tmp_path):
     """60 products, each changing 33 times a day: thinned, within the time that a page may take."""
     db = tables.connect(tmp_path / "history.db")
     run = tables.begin_run(db, AT_MS)
-    with tables.transaction(db):
+    with transaction(db):
         db.executemany("INSERT INTO series VALUES (?, 'a1', 'cam1', ?)", [(n, f"sku-{n}") for n in range(60)])
         step_ms = round(timedelta(days=30).total_seconds() * 1000 / 1000)
         rows = ((n, AT_MS + at * step_ms, run, at % 5, 4, "ok", "counts") for n in range(60) for at in range(1000))
