@@ -19,7 +19,7 @@ from edge_agent.demo.scene import Scene
 from edge_agent.demo.store import write_config
 from tests.conftest import wait_for
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]  # a camera of which nothing comes for 5 s is offline
 
 FPS, SECONDS = 5, 60
 SHELVES = 3
@@ -119,7 +119,6 @@ def test_a_bad_file_is_refused_and_a_good_one_taken_over_while_it_counts(store, 
     assert {camera["status"] for camera in consumer.of("/shelf-cam/status")} == {"online"}
 
 
-@pytest.mark.alone
 def test_a_stop_takes_less_than_systemd_allows_even_if_the_broker_hangs(store, tmp_path, mosquitto, subscribe):
     """With a broker that is stopped in the middle of everything the agent is gone in less than 5 s."""
     consumer = subscribe(mosquitto.port)
