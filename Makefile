@@ -39,8 +39,8 @@ unit: packages $(VENV)/ready
 
 system: packages $(VENV)/ready
 	@deploy/setup-web.sh
-	$(VENV)/bin/pytest tests/system/test_grocery.py tests/edge_agent tests/system -m "system and not alone" -rP -n 2 \
-	  --dist loadfile --no-loadscope-reorder # half of it waits; the longest first
+	$(VENV)/bin/pytest tests/system tests/edge_agent -m "system and not alone" -rP -n 2 \
+	  --dist loadfile --no-loadscope-reorder # half of it waits; the longest comes early
 	$(VENV)/bin/pytest tests/system -m alone -rP # each has the machine for itself: a time is measured in it
 
 # The demo's model: drawings of the products → a network → an int8 bundle. About 10 minutes on two cores.
