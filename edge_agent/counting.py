@@ -166,7 +166,8 @@ def count(
     reading = tuple(None if is_gone else slot.voted for slot, is_gone in zip(slots, gone, strict=True))
     fresh, cause_s = state.count, state.cause_s
     if fresh is None or reading != fresh.reading:
-        fresh, cause_s = _tally(shelf, reading, observations, clock_s=clock_s, rules=rules), clock_s
+        last = [slot.voted for slot in slots]
+        fresh, cause_s = _tally(shelf, reading, last, observations, clock_s=clock_s, rules=rules), clock_s
     elif clock_s - cause_s >= CAUSE_S and (why := _quality(reading, observations))[0] != fresh.quality:
         fresh, cause_s = replace(fresh, quality=why[0], reason=why[1]), clock_s
     return ShelfState(slots, fresh, held=False, since_s=clock_s, cause_s=cause_s), fresh
@@ -209,19 +210,22 @@ def low_limit(shelf: Shelf, sku: str, rules: Rules) -> int:
 def _tally(
     shelf: Shelf,
     reading: tuple[str | None, ...],
+    last: Sequence[str | None],
     observations: Sequence[Observation],
     *,
     clock_s: float,
     rules: Rules,
 ) -> Count:
-    """The count of a reading."""
+    """The count of a reading; `last` is what each slot was last voted to be, and may still be where it is unknown."""
     expected = shelf.expected
     seen = Counter(label for label in reading if label not in (None, EMPTY))
-    open_to_any = any(label is None and slot.product is None for label, slot in zip(reading, shelf.slots, strict=True))
-    in_doubt = {slot.product for label, slot in zip(reading, shelf.slots, strict=True) if label is None}
+    unknown = [place for place, label in enumerate(reading) if label is None]
+    open_to_any = any(shelf.slots[place].product is None for place in unknown)
+    could = (sku for place in unknown for sku in (shelf.slots[place].product, last[place]))
+    perhaps = {sku for sku in could if sku not in (None, EMPTY)}
     items = []
-    for sku in [*expected, *sorted(str(label) for label in seen if label not in expected)]:
-        known = not (open_to_any or sku in in_doubt)
+    for sku in [*expected, *sorted({*seen, *perhaps} - set(expected))]:
+        known = not (open_to_any or sku in perhaps)
         planned = expected.get(sku, 0)
         shares = [
             look.confidence

@@ -78,6 +78,15 @@ def test_a_slot_without_a_plan_puts_every_product_in_doubt():
     assert seen[-1][1].items[0].at_least == 1
 
 
+def test_a_product_that_stood_in_a_foreign_slot_may_still_be_behind_what_hides_it(shelf):
+    """The last facing, in another product's slot, is hidden: that is no stock-out. Nor is it gone from the list."""
+    seen = watch(shelf, (1.0, "empty empty empty cola"), (11.0, "empty empty empty !occluded"))
+    assert seen[-1][1].counts == {"cola": None, "milk": None}
+    seen = watch(shelf, (1.0, "cola cola tea milk"), (11.0, "cola cola !occluded milk"), (1.0, "cola cola cola milk"))
+    assert seen[-11][1].counts == {"cola": None, "milk": 1, "tea": None}
+    assert seen[-1][1].counts == {"cola": 3, "milk": 1}
+
+
 def test_a_flicker_is_not_a_change(shelf):
     """A single wrong look in a window leaves the count as it is."""
     spans = [(1.0, "cola cola cola milk"), (0.1, "cola cola empty milk"), (1.0, "cola cola cola milk")]
