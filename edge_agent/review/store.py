@@ -11,7 +11,7 @@ The files are what is true; the index is made of them.
 import logging
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -83,6 +83,7 @@ class Store:
         self.root, self._max_bytes, self._per_day = root, max_bytes, per_day
         self._lock = threading.Lock()
         self._crops: dict[str, Crop] = {}
+        self._touched: set[str] = set()  # what was added, moved or deleted since a scan began: the index knows better
         self._days: Counter[str] = Counter()
         self._moves: deque[Move] = deque(maxlen=UNDO_MOST)
         self._full = False
@@ -93,19 +94,21 @@ class Store:
         Raises:
             OSError: It cannot be read.
         """
-        known, found = self._crops, {}
-        for folder in sorted(self.root.iterdir()) if self.root.is_dir() else []:
-            if not folder.is_dir() or (folder.name.startswith(".") and folder.name not in (WAITING, DISCARDED)):
-                continue
-            for path in folder.iterdir():
-                if path.suffix == ".part":
-                    path.unlink(missing_ok=True)  # cut off while it was written
-                elif path.suffix == ".png" and not path.name.startswith("."):
+        with self._lock:
+            known, self._touched = dict(self._crops), set()
+        found = dict[str, Crop]()
+        for path in _files(self.root):
+            if path.suffix == ".part":
+                path.unlink(missing_ok=True)  # cut off while it was written
+            elif path.suffix == ".png" and not path.name.startswith("."):
+                with suppress(FileNotFoundError):  # moved or deleted since it was listed
                     before = known.get(path.name)
                     same = before is not None and before.size_bytes == path.stat().st_size
-                    found[path.name] = replace(before, folder=folder.name) if before and same else _read(path)
+                    found[path.name] = replace(before, folder=path.parent.name) if before and same else _read(path)
         with self._lock:
-            self._crops = found
+            for name in self._touched:
+                found.pop(name, None)
+            self._crops = found | {name: self._crops[name] for name in self._touched if name in self._crops}
             if not self._days:
                 self._days.update(_day(crop.taken_at) for crop in found.values())
 
@@ -127,6 +130,7 @@ class Store:
             self.root.mkdir(mode=0o700, exist_ok=True)
             write_whole(self.root / WAITING / about.name, png)
             self._crops[about.name] = Crop(about.name, WAITING, len(png), about)
+            self._touched.add(about.name)
             self._days[day] += 1
             return True
 
@@ -171,21 +175,23 @@ class Store:
         with suppress(OSError):
             (self.root / crop.folder / crop.name).unlink(missing_ok=True)
         self._crops.pop(crop.name, None)
+        self._touched.add(crop.name)
 
     def crops(self) -> list[Crop]:
         """All that there are, the newest first."""
         with self._lock:
             return sorted(self._crops.values(), key=lambda crop: (crop.taken_at, crop.name), reverse=True)
 
-    def path(self, name: str) -> Path:
-        """Where a crop lies.
+    def png(self, name: str) -> bytes:
+        """The picture of a crop; nobody moves it meanwhile.
 
         Raises:
             InputError: There is none of this name.
+            OSError: It cannot be read.
         """
         with self._lock:
             crop = self._known([name])[0]
-            return self.root / crop.folder / crop.name
+            return (self.root / crop.folder / crop.name).read_bytes()
 
     def label(self, names: Sequence[str], label: str) -> list[str]:
         """Say what crops show. Returns those that were moved.
@@ -260,6 +266,7 @@ class Store:
         try:
             (source / crop.name).replace(target / crop.name)
             self._crops[crop.name] = replace(crop, folder=folder)
+            self._touched.add(crop.name)
         finally:
             for place in (source, target):
                 if not place.name.startswith("."):
@@ -283,6 +290,14 @@ def checked(label: str) -> str:
     if len(label.encode()) > LABEL_MAX_BYTES or not label.isprintable():
         raise DataError("a label is one line of at most 120 letters. Name it in short.")
     return label
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """All that lies in the folders of crops."""
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        if folder.is_dir() and (folder.name in (WAITING, DISCARDED) or not folder.name.startswith(".")):
+            with suppress(FileNotFoundError):  # a class that was just left without a picture
+                yield from folder.iterdir()
 
 
 def _read(path: Path) -> Crop:

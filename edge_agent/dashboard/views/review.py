@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from edge_agent.dashboard.answers import PageError, Problem, Responses
@@ -145,10 +145,15 @@ def router(behind: Behind) -> APIRouter:
             wanted.sort(key=lambda crop: crop.about.doubt if crop.about is not None else 0.0, reverse=True)
         return CropsView(total=len(wanted), crops=[_crop(crop) for crop in wanted[offset : offset + limit]])
 
-    @routes.get("/crops/{name}", summary="The picture of a crop", response_class=FileResponse)
-    def picture(name: str) -> FileResponse:
+    @routes.get(
+        "/crops/{name}",
+        summary="The picture of a crop",
+        response_class=Response,
+        responses={200: {"content": {"image/png": {}}, "description": "As it was cut from the picture."}},
+    )
+    def picture(name: str) -> Response:
         headers = {"cache-control": "private, max-age=3600", "x-content-type-options": "nosniff"}
-        return FileResponse(_store(behind).path(name), media_type="image/png", headers=headers)
+        return Response(_store(behind).png(name), media_type="image/png", headers=headers)
 
     _moving(routes, behind)
     _taking_away(routes, behind)
@@ -228,7 +233,7 @@ def zipped(store: Store) -> Iterator[bytes]:
         for crop in store.crops():
             if crop.label is not None:
                 try:
-                    png = store.path(crop.name).read_bytes()
+                    png = store.png(crop.name)
                 except (OSError, InputError):
                     continue
                 archive.writestr(f"{crop.label}/{crop.name}", png)

@@ -1,7 +1,9 @@
 """`/api/review`: crops are listed, shown, labelled, put away and taken back; nothing leaves but where it may."""
 
 import io
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import cv2
@@ -54,6 +56,26 @@ def test_a_crop_goes_from_waiting_to_its_class_and_back(page):
     assert len(crops(page, state="labelled", label="oat milk")) == 2
     assert sorted(post(page, "undo").json()["crops"]) == sorted(names[:2])
     assert len(crops(page)) == 3
+
+
+def test_the_picture_of_a_crop_comes_while_it_is_moved(page):
+    """A browser fetches it in the moment in which it is labelled: it comes whole."""
+    [name, *_], store = crops(page), page.agent.review.store
+    done = threading.Event()
+
+    def move():
+        while not done.is_set():
+            store.label([name], "cola-can")
+            store.undo()
+
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(move)
+        try:
+            seen = {page.get(f"/api/review/crops/{name}").content for _ in range(40)}
+        finally:
+            done.set()
+        moving.result()
+    assert seen == {store.png(name)}
 
 
 def test_the_labelled_crops_can_be_taken_away_where_that_is_configured(page):
