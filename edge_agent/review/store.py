@@ -17,17 +17,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from edge_agent.collect import check_label
 from edge_agent.files import write_whole
 from edge_agent.review.crop import HEAD_BYTES, About, about_of
+from edge_agent.review.labels import checked
 from edge_agent.shelf import DataError, InputError
 
 log = logging.getLogger(__name__)
 
 WAITING, DISCARDED = ".waiting", ".discarded"
-PARTS = frozenset({"train", "training", "validation", "val", "valid", "test", "testing"})
-"""What `shelf-train` takes for a part of a data set rather than for a class."""
-LABEL_MAX_BYTES = 120
 UNDO_MOST = 100
 AGE_MOST = 0.5
 """Where more than this share of what waits is too old at once, it is the clock that is wrong."""
@@ -83,7 +80,6 @@ class Store:
         self.root, self._max_bytes, self._per_day = root, max_bytes, per_day
         self._lock = threading.Lock()
         self._crops: dict[str, Crop] = {}
-        self._touched: set[str] = set()  # what was added, moved or deleted since a scan began: the index knows better
         self._days: Counter[str] = Counter()
         self._moves: deque[Move] = deque(maxlen=UNDO_MOST)
         self._full = False
@@ -95,7 +91,7 @@ class Store:
             OSError: It cannot be read.
         """
         with self._lock:
-            known, self._touched = dict(self._crops), set()
+            known = dict(self._crops)
         found = dict[str, Crop]()
         for path in _files(self.root):
             if path.suffix == ".part":
@@ -106,9 +102,10 @@ class Store:
                     same = before is not None and before.size_bytes == path.stat().st_size
                     found[path.name] = replace(before, folder=path.parent.name) if before and same else _read(path)
         with self._lock:
-            for name in self._touched:
-                found.pop(name, None)
-            self._crops = found | {name: self._crops[name] for name in self._touched if name in self._crops}
+            now = self._crops  # what was added, moved or deleted since the scan began stands here as it is
+            since = {name for name in known | now if now.get(name) is not known.get(name)}
+            self._crops = {name: crop for name, crop in found.items() if name not in since}
+            self._crops |= {name: now[name] for name in since & now.keys()}
             if not self._days:
                 self._days.update(_day(crop.taken_at) for crop in found.values())
 
@@ -130,7 +127,6 @@ class Store:
             self.root.mkdir(mode=0o700, exist_ok=True)
             write_whole(self.root / WAITING / about.name, png)
             self._crops[about.name] = Crop(about.name, WAITING, len(png), about)
-            self._touched.add(about.name)
             self._days[day] += 1
             return True
 
@@ -175,7 +171,6 @@ class Store:
         with suppress(OSError):
             (self.root / crop.folder / crop.name).unlink(missing_ok=True)
         self._crops.pop(crop.name, None)
-        self._touched.add(crop.name)
 
     def crops(self) -> list[Crop]:
         """All that there are, the newest first."""
@@ -266,30 +261,11 @@ class Store:
         try:
             (source / crop.name).replace(target / crop.name)
             self._crops[crop.name] = replace(crop, folder=folder)
-            self._touched.add(crop.name)
         finally:
             for place in (source, target):
                 if not place.name.startswith("."):
                     with suppress(OSError):
                         place.rmdir()  # only where it is empty
-
-
-def checked(label: str) -> str:
-    """A label as the name of its folder.
-
-    Raises:
-        DataError: It cannot be one, or would be taken for something else.
-    """
-    label = label.strip()
-    try:
-        check_label(label)
-    except InputError as error:
-        raise DataError(str(error)) from error
-    if label.lower() in PARTS:
-        raise DataError(f'"{label}" is what a part of a data set is called, not a product. Name it otherwise.')
-    if len(label.encode()) > LABEL_MAX_BYTES or not label.isprintable():
-        raise DataError("a label is one line of at most 120 letters. Name it in short.")
-    return label
 
 
 def _files(root: Path) -> Iterator[Path]:
